@@ -3,6 +3,7 @@
  * reporter prints its reason and counts it apart; in CI a check that had to run fails instead.
  */
 import type { Context } from "mocha";
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
@@ -27,4 +28,31 @@ export function outsideData(test: Context, path: string): string {
   if (!folder) return notRun(test, "INFINITY_DATA names no folder");
   const file = join(folder, path);
   return existsSync(file) ? file : notRun(test, `INFINITY_DATA holds no ${path}`);
+}
+
+/** The error that a promise is rejected with; throws where it is fulfilled. */
+export async function rejection(promise: Promise<unknown>): Promise<Error> {
+  const outcome = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (outcome instanceof Error) return outcome;
+  throw new Error("The promise was fulfilled, and an error was expected.");
+}
+
+/** What a command printed and how it ended. */
+export interface CommandResult {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `infinity` with `args` in the repository's root, as a user would. */
+export function runInfinity(...args: readonly string[]): CommandResult {
+  const command = join(root, "src", "cli", "infinity.js");
+  return spawnSync(process.execPath, [command, ...args], {
+    cwd: root,
+    encoding: "utf8",
+    timeout: 60_000,
+  });
 }

@@ -1,0 +1,101 @@
+import { expect } from "chai";
+import {
+  chmodSync,
+  mkdtempSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { InputError } from "../core/errors.ts";
+import { writeNpy } from "../formats/npy.ts";
+import { notRun, rejection } from "../testing.ts";
+import { fileSource, openTensors, writeFileAtomically } from "./files.ts";
+
+describe("files", () => {
+  let folder: string;
+  const at = (name: string): string => join(folder, name);
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "infinity-files-"));
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it("reads ranges of a file", async () => {
+    writeFileSync(
+      at("ten"),
+      Uint8Array.from({ length: 10 }, (_, i) => i),
+    );
+    const source = await fileSource(at("ten"));
+    expect([source.name, source.size]).to.deep.equal(["ten", 10]);
+    expect([...(await source.read(2, 3))]).to.deep.equal([2, 3, 4]);
+    expect([...(await source.read(10, 0))]).to.deep.equal([]);
+    const error = await rejection(source.read(8, 3));
+    expect(error).to.be.instanceOf(InputError);
+    expect(error.message).to.match(/truncated: bytes 8 to 11/);
+    await source.close();
+  });
+
+  it("says that a file became shorter while it was read", async () => {
+    writeFileSync(at("file"), "0123456789");
+    const source = await fileSource(at("file"));
+    writeFileSync(at("file"), "012");
+    expect((await rejection(source.read(0, 10))).message).to.match(/became shorter/);
+    await source.close();
+  });
+
+  it("opens a file of tensors", async () => {
+    writeFileSync(at("w.npy"), writeNpy(Float32Array.of(1, 2), [2]));
+    const file = await openTensors(at("w.npy"));
+    expect([...(await file.readFloat32("w"))]).to.deep.equal([1, 2]);
+    await file.close();
+  });
+
+  it("says in a sentence why a path cannot be read", async () => {
+    mkdirSync(at("folder"));
+    writeFileSync(at("file"), "no tensors");
+    for (const [path, reason] of [
+      [at("missing.npy"), /missing\.npy cannot be read: there is no such file/],
+      [at("folder"), /is a folder; a file is needed/],
+      [at("file/below"), /a part of its path is a file/],
+      [at("file"), /is no tensor file/],
+    ] as const) {
+      const error = await rejection(openTensors(path));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.match(reason);
+    }
+  });
+
+  it("says that there is no permission", async function () {
+    if (process.platform === "win32" || process.getuid?.() === 0) {
+      notRun(this, "this user may read every file");
+    }
+    writeFileSync(at("secret"), "");
+    chmodSync(at("secret"), 0);
+    expect((await rejection(fileSource(at("secret")))).message).to.match(/no permission/);
+  });
+
+  it("writes a whole file and leaves nothing besides", async () => {
+    await writeFileAtomically(at("out"), "old");
+    await writeFileAtomically(at("out"), Uint8Array.of(0x6e, 0x65, 0x77));
+    expect(readFileSync(at("out"), "utf8")).to.equal("new");
+    expect(readdirSync(folder)).to.deep.equal(["out"]);
+  });
+
+  it("leaves the old file and no draft where writing fails", async () => {
+    mkdirSync(at("taken"));
+    for (const [path, reason] of [
+      [at("missing/out"), /there is no such file or folder/],
+      [at("taken"), /cannot be written/],
+    ] as const) {
+      const error = await rejection(writeFileAtomically(path, "x"));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.match(reason);
+    }
+    expect(readdirSync(folder)).to.deep.equal(["taken"]);
+  });
+});

@@ -1,0 +1,174 @@
+/**
+ * The GGUF container, versions 2 and 3 in either byte order: header, metadata and where each tensor
+ * lies. Reads as much of the file as the header takes. Values are read for the plain formats; block
+ * formats are listed.
+ */
+import { dtypeOfGgmlId } from "../../core/dtypes.ts";
+import { InputError } from "../../core/errors.ts";
+import { quoted, type ByteSource } from "../byte-source.ts";
+import { ByteCursor, NeedMoreBytes } from "../byte-cursor.ts";
+import { bytesOfTensor, storedTensorFile, type StoredTensor } from "../stored-tensors.ts";
+import type { TensorFile } from "../tensor-file.ts";
+import { readGgufString, readGgufValue, type GgufValue } from "./metadata.ts";
+
+/** Real headers hold up to some 10 MB of vocabulary; a larger one is refused before it is read. */
+const maxHeaderBytes = 2 ** 28;
+const firstReadBytes = 2 ** 16;
+/** Both far above any model: the largest have a few thousand tensors and a hundred keys. */
+const maxTensors = 2 ** 17;
+const maxKeys = 2 ** 16;
+/** ggml's GGML_MAX_DIMS. */
+const maxGgmlDimensions = 4;
+/** Key length and value type; then tensor name length, dimensions, type and offset. */
+const minKeyBytes = 8 + 4 + 1;
+const minTensorBytes = 8 + 4 + 4 + 8;
+const defaultAlignment = 32;
+
+/** An open GGUF file. */
+export interface GgufFile extends TensorFile {
+  readonly format: "gguf";
+  readonly version: number;
+  readonly littleEndian: boolean;
+  /** In the file's order. */
+  readonly metadata: ReadonlyMap<string, GgufValue>;
+  /** Tensors start at multiples of this many bytes. */
+  readonly alignment: number;
+  /** Where the first tensor may start, in bytes from the start of the file. */
+  readonly dataOffset: number;
+  readonly tensors: readonly StoredTensor[];
+}
+
+type GgufHeader = Omit<GgufFile, "format" | "name" | "readFloat32">;
+
+/** Opens a GGUF file. Throws InputError for a foreign, truncated or damaged one. */
+export async function openGguf(source: ByteSource): Promise<GgufFile> {
+  const header = await readHeader(source);
+  const file = storedTensorFile("gguf", source, header.tensors, header.littleEndian);
+  return { ...file, ...header, format: "gguf" };
+}
+
+/** Parses from the start again whenever the header turns out to be longer than what was read. */
+async function readHeader(source: ByteSource): Promise<GgufHeader> {
+  let length = Math.min(firstReadBytes, source.size);
+  for (;;) {
+    const bytes = await source.read(0, length);
+    try {
+      return parseHeader(new ByteCursor(source.name, bytes, source.size), source);
+    } catch (error) {
+      if (!(error instanceof NeedMoreBytes)) throw error;
+      if (error.length > maxHeaderBytes) {
+        throw new InputError(
+          `${source.name} has a header of more than ${maxHeaderBytes} bytes, the most that is read.`,
+        );
+      }
+      length = Math.min(source.size, Math.max(error.length, 4 * length));
+    }
+  }
+}
+
+function parseHeader(cursor: ByteCursor, source: ByteSource): GgufHeader {
+  const version = readVersion(cursor);
+  const numTensors = cursor.count("the number of tensors", minTensorBytes, maxTensors);
+  const numKeys = cursor.count("the number of metadata keys", minKeyBytes, maxKeys);
+  const metadata = readMetadata(cursor, numKeys);
+  const alignment = alignmentOf(cursor, metadata);
+  const relative = readTensorInfos(source, cursor, numTensors);
+  const dataOffset = Math.ceil(cursor.offset / alignment) * alignment;
+  const tensors = relative.map((tensor) => ({ ...tensor, offset: dataOffset + tensor.offset }));
+  checkLayout(source, tensors, alignment, dataOffset);
+  return { version, littleEndian: cursor.littleEndian, metadata, alignment, dataOffset, tensors };
+}
+
+/** Big-endian files carry no mark; their version reads as a huge number in the wrong order. */
+function readVersion(cursor: ByteCursor): number {
+  const magic = cursor.bytes(4, "the magic");
+  if (String.fromCharCode(...magic) !== "GGUF") cursor.fail("the magic", 'it is not "GGUF"');
+  let version = cursor.u32("the version");
+  if ((version & 0xffff) === 0) {
+    cursor.littleEndian = false;
+    version = ((version >>> 24) | ((version >>> 8) & 0xff00)) >>> 0;
+  }
+  if (version !== 2 && version !== 3) {
+    cursor.fail("the version", `${version} is not 2 or 3; llama.cpp's converter writes version 3`);
+  }
+  return version;
+}
+
+function readMetadata(cursor: ByteCursor, numKeys: number): Map<string, GgufValue> {
+  const metadata = new Map<string, GgufValue>();
+  for (let i = 0; i < numKeys; i++) {
+    const key = readGgufString(cursor, `metadata key ${i}`);
+    const field = `metadata ${quoted(key)}`;
+    if (metadata.has(key)) cursor.fail(field, "the key occurs twice");
+    metadata.set(key, readGgufValue(cursor, field));
+  }
+  return metadata;
+}
+
+function alignmentOf(cursor: ByteCursor, metadata: ReadonlyMap<string, GgufValue>): number {
+  const stored = metadata.get("general.alignment");
+  if (!stored) return defaultAlignment;
+  const isPowerOfTwo =
+    stored.type === "u32" && stored.value > 0 && (stored.value & (stored.value - 1)) === 0;
+  return isPowerOfTwo
+    ? stored.value
+    : cursor.fail("metadata general.alignment", "it is not a power of two as u32");
+}
+
+/** Tensor descriptions with offsets relative to the start of the data. */
+function readTensorInfos(
+  source: ByteSource,
+  cursor: ByteCursor,
+  numTensors: number,
+): StoredTensor[] {
+  const names = new Set<string>();
+  const tensors: StoredTensor[] = [];
+  for (let i = 0; i < numTensors; i++) {
+    const tensor = readTensorInfo(source, cursor, `tensor ${i}`);
+    if (names.has(tensor.name))
+      cursor.fail(`tensor ${i}`, `the name ${quoted(tensor.name)} occurs twice`);
+    names.add(tensor.name);
+    tensors.push(tensor);
+  }
+  return tensors;
+}
+
+function readTensorInfo(source: ByteSource, cursor: ByteCursor, place: string): StoredTensor {
+  const name = readGgufString(cursor, `${place}'s name`);
+  const field = `tensor ${quoted(name)}`;
+  const numDimensions = cursor.u32(field);
+  if (numDimensions > maxGgmlDimensions) {
+    cursor.fail(field, `${numDimensions} dimensions are more than ${maxGgmlDimensions}`);
+  }
+  // The file names the fastest dimension first; everything here names it last.
+  const shape = Array.from({ length: numDimensions }, () => cursor.size(field)).reverse();
+  const id = cursor.u32(field);
+  const dtype =
+    dtypeOfGgmlId(id) ?? cursor.fail(field, `${id} is no tensor type that is known here`);
+  const offset = cursor.size(field);
+  return { name, shape, dtype, numBytes: bytesOfTensor(source, name, shape, dtype), offset };
+}
+
+/** Tensors lie on the alignment, inside the file, and not on each other. */
+function checkLayout(
+  source: ByteSource,
+  tensors: readonly StoredTensor[],
+  alignment: number,
+  dataOffset: number,
+): void {
+  let end = dataOffset;
+  for (const tensor of [...tensors].sort((a, b) => a.offset - b.offset)) {
+    const { name, offset, numBytes } = tensor;
+    const wrong =
+      (offset % alignment !== 0 &&
+        `starts at byte ${offset}, which is no multiple of ${alignment}`) ||
+      (offset < end && numBytes > 0 && `overlaps the tensor before it`) ||
+      (offset + numBytes > source.size && `ends at byte ${offset + numBytes}, after the end`);
+    if (wrong) {
+      throw new InputError(
+        `${source.name} (${source.size} bytes) is damaged or truncated: tensor ${quoted(name)} ${wrong}.`,
+      );
+    }
+    end = Math.max(end, offset + numBytes);
+  }
+}
