@@ -25,8 +25,12 @@ const isTest = (file: string): boolean => /\.test\.ts$|^testing\b|\/fixtures\//.
 
 describe("architecture", () => {
   it("has no folder in src that the list does not name", () => {
-    const folders = readdirSync(src, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    expect(folders.map(({ name }) => name).filter((name) => !floors.includes(name))).to.deep.equal([]);
+    const folders = readdirSync(src, { withFileTypes: true }).filter((entry) =>
+      entry.isDirectory(),
+    );
+    expect(folders.map(({ name }) => name).filter((name) => !floors.includes(name))).to.deep.equal(
+      [],
+    );
   });
 
   it("imports point to the same folder or one before it", () => {
@@ -46,7 +50,9 @@ describe("architecture", () => {
     const wrong = files
       .filter((file) => !isTest(file))
       .flatMap((file) => importsOf(file).map((target) => ({ file, target })))
-      .filter(({ target }) => /^(notebooks|exercises|solutions|kernel-ext|bench|deploy)\//.test(target));
+      .filter(({ target }) =>
+        /^(notebooks|exercises|solutions|kernel-ext|bench|deploy)\//.test(target),
+      );
     expect(wrong).to.deep.equal([]);
   });
 
@@ -100,7 +106,9 @@ function importsOf(file: string): string[] {
     const own = /^infinity-inference\/(.+)$/.exec(specifier);
     if (own) return `src/${own[1]!}`;
     if (!specifier.startsWith(".")) return specifier;
-    return relative(root, resolve(dirname(join(src, file)), specifier)).split(sep).join("/");
+    return relative(root, resolve(dirname(join(src, file)), specifier))
+      .split(sep)
+      .join("/");
   });
 }
 
