@@ -6,9 +6,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-const [major, minor] = process.versions.node.split(".").map(Number);
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
-  fail(`Node ${process.versions.node} is too old: install Node 20.19 or newer, then run this again.`);
+  fail(
+    `Node ${process.versions.node} is too old: install Node 20.19 or newer, then run this again.`,
+  );
 }
 
 const root = join(import.meta.dirname, "..", "..");

@@ -15,6 +15,14 @@ interface CommandModule {
 
 /** Name, one line for `--help`, and where the command lives. */
 const commands: readonly (readonly [string, string, () => Promise<CommandModule>])[] = [
+  ["doctor", "what this machine can do", () => import("./doctor.ts")],
+  [
+    "quantize",
+    "put one tensor on a linear grid and see what that costs",
+    () => import("./quantize.ts"),
+  ],
+  ["grade", "run a project's graded tests on your exercises", () => import("./grade.ts")],
+  ["reset", "restore an exercise's stub and keep what you wrote", () => import("./reset.ts")],
 ];
 
 /** Commands that run before anything is installed; `infinity.js` handles them itself. */
@@ -52,7 +60,9 @@ function report(error: unknown): number {
     return error instanceof UsageError ? 2 : 1;
   }
   process.stderr.write(`infinity: this is a defect of ours, please report it.\n`);
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   return 1;
 }
 
