@@ -1,0 +1,129 @@
+/** The main thread's end of the wire: requests come in, replies and output go out. */
+import { join } from "node:path";
+import {
+  MessageChannel,
+  type MessagePort,
+  Worker,
+  receiveMessageOnPort,
+} from "node:worker_threads";
+import type { Connection } from "./connection.ts";
+import { log } from "./log.ts";
+import type { Header, Message } from "./messages.ts";
+import type { FromWire, ToWire, WireData } from "./wire-protocol.ts";
+
+/** What arrives on the wire. */
+export interface WireEvents {
+  ready(): void;
+  request(message: Message): void;
+  interrupt(): void;
+  shutdown(): void;
+}
+
+/** A message of the kernel; `content` and `metadata` must be JSON. */
+export interface Reply {
+  readonly type: string;
+  readonly content: object;
+  readonly metadata?: object;
+}
+
+/** A cell that prints faster than the wire thread sends waits once so much is under way. */
+const maxBytesInFlight = 64 * 2 ** 20;
+
+/** Starts the wire thread and passes messages to and from it. */
+export class Wire {
+  readonly #port: MessagePort;
+  readonly #events: WireEvents;
+  readonly #bytesInFlight: Int32Array;
+
+  constructor(connection: Connection, events: WireEvents) {
+    const { port1, port2 } = new MessageChannel();
+    const bytesInFlight = new SharedArrayBuffer(4);
+    this.#port = port1;
+    this.#events = events;
+    this.#bytesInFlight = new Int32Array(bytesInFlight);
+    const workerData: WireData = { connection, port: port2, bytesInFlight };
+    const worker = new Worker(join(import.meta.dirname, "wire-thread.cjs"), {
+      workerData,
+      transferList: [port2],
+    });
+    worker.on("error", (error) => {
+      log(error);
+      process.exit(1);
+    });
+    port1.on("message", (event: FromWire) => {
+      this.#dispatch(event);
+    });
+  }
+
+  /** Answers `request` on its own socket. */
+  reply(request: Message, { type, content, metadata }: Reply): void {
+    this.#post("shell", request.identities, request.header, type, content, metadata);
+  }
+
+  /** Publishes to every client; `parent` is the request that caused it. */
+  publish(parent: Header | null, { type, content, metadata }: Reply): void {
+    this.#post("iopub", [Buffer.from(type)], parent, type, content, metadata);
+  }
+
+  /** Dispatches now what has arrived already and would be dispatched in later turns. */
+  takeArrived(): void {
+    for (
+      let next = receiveMessageOnPort(this.#port);
+      next;
+      next = receiveMessageOnPort(this.#port)
+    ) {
+      this.#dispatch(next.message as FromWire);
+    }
+  }
+
+  #dispatch(event: FromWire): void {
+    switch (event.kind) {
+      case "request":
+        this.#events.request(event.message);
+        break;
+      case "ready":
+      case "interrupt":
+      case "shutdown":
+        this.#events[event.kind]();
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+
+  #post(
+    socket: ToWire["socket"],
+    identities: readonly Uint8Array[],
+    parent: Header | null,
+    type: string,
+    content: object,
+    metadata: object = {},
+  ): void {
+    const text = JSON.stringify(content);
+    const numBytes = text.length;
+    this.#waitForRoom();
+    Atomics.add(this.#bytesInFlight, 0, numBytes);
+    const order: ToWire = {
+      socket,
+      message: {
+        identities,
+        parent,
+        type,
+        content: text,
+        metadata: JSON.stringify(metadata),
+        buffers: [],
+      },
+      numBytes,
+    };
+    this.#port.postMessage(order);
+  }
+
+  #waitForRoom(): void {
+    for (;;) {
+      const bytes = Atomics.load(this.#bytesInFlight, 0);
+      if (bytes <= maxBytesInFlight) return;
+      // A bounded wait, so that Stop can end a loop that prints for ever.
+      Atomics.wait(this.#bytesInFlight, 0, bytes, 100);
+    }
+  }
+}
