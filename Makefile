@@ -1,0 +1,37 @@
+# The course's commands. All but `help` need Node 20.19 or newer; `lab` and `test` also Python 3.10.
+# On Windows, where there is no make: npx infinity lab, npx infinity setup, npm test.
+
+ARGS ?=
+INFINITY := node src/cli/infinity.js
+
+.DEFAULT_GOAL := help
+.PHONY: help lab setup test bench format notebooks clean node
+
+help: ## print this
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
+
+lab: node ## set everything up and open the course in JupyterLab (ARGS="--no-browser --port 8899")
+	@$(INFINITY) lab $(ARGS)
+
+setup: node ## set everything up and stop
+	@$(INFINITY) setup $(ARGS)
+
+test: node ## everything that this machine can check (ARGS="--grep quant" for a part)
+	@$(INFINITY) setup
+	@node node_modules/mocha/bin/mocha.js $(ARGS)
+
+bench: node ## how fast the engine is on this machine, beside its peers
+	@$(INFINITY) setup
+	@cd bench && node --import tsx quantize.ts $(ARGS)
+
+format: setup ## bring every file into the one format
+	@node node_modules/prettier/bin/prettier.cjs --write --log-level warn .
+
+notebooks: setup ## run every notebook and keep its outputs
+	@.venv/bin/python kernel-ext/jupyter/run_notebooks.py notebooks/*.ipynb
+
+clean: ## remove all that set-up and the commands above have made
+	rm -rf build node_modules .venv .infinity
+
+node:
+	@command -v node >/dev/null || { echo "Node was not found: install Node 20.19 or newer from nodejs.org, then run this again." >&2; exit 2; }
