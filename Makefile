@@ -27,8 +27,9 @@ bench: node ## how fast the engine is on this machine, beside its peers
 format: setup ## bring every file into the one format
 	@node node_modules/prettier/bin/prettier.cjs --write --log-level warn .
 
-notebooks: setup ## run every notebook and keep its outputs
+notebooks: setup ## run every notebook and keep its outputs, with pictures of its figures
 	@.venv/bin/python kernel-ext/jupyter/run_notebooks.py notebooks/*.ipynb
+	@node --import tsx/esm kernel-ext/labextension/add-figure-images.ts notebooks/*.ipynb
 
 clean: ## remove all that set-up and the commands above have made
 	rm -rf build node_modules .venv .infinity

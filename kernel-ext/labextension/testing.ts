@@ -4,12 +4,13 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { cpSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Context } from "mocha";
 import { type Browser, type Page, chromium } from "playwright-core";
 import { notRunOutsideCi, root } from "../../src/testing.ts";
+import { chromiumFlags, findChromium } from "./chromium.ts";
 
 const command = join(root, "src", "cli", "infinity.js");
 
@@ -63,7 +64,7 @@ export class LabSession {
     const url = await addressOf(lab);
     const startMs = performance.now() - before;
     try {
-      const browser = await chromium.launch({ executablePath, args: chromiumFlags });
+      const browser = await chromium.launch({ executablePath, args: [...chromiumFlags] });
       return new LabSession(browser, lab, url, startMs);
     } catch (error) {
       lab.kill();
@@ -111,21 +112,23 @@ export async function execute(
   );
 }
 
-const chromiumFlags = [
-  ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-  ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-];
+/** Copies what the course reads and what a student writes; packages are only linked. */
+export function copyCourse(folder: string): void {
+  for (const name of [
+    "src",
+    "notebooks",
+    "exercises",
+    "datasets",
+    "package.json",
+    "tsconfig.json",
+  ]) {
+    cpSync(join(root, name), join(folder, name), { recursive: true });
+  }
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "junction");
+}
 
 function requireChromium(test: Context): string {
-  const places = [
-    ...[process.env["CHROMIUM"] ?? "", "/usr/bin/chromium", "/usr/bin/chromium-browser"],
-    ...["/usr/bin/google-chrome", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"],
-    "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
-  ];
-  return (
-    places.find((place) => place && existsSync(place)) ??
-    notRunOutsideCi(test, "no Chromium; install it, or name it in CHROMIUM")
-  );
+  return findChromium() ?? notRunOutsideCi(test, "no Chromium; install it, or name it in CHROMIUM");
 }
 
 /** A test does not set the machine up: that would replace packages under the other tests. */

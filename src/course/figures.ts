@@ -61,7 +61,7 @@ export interface HistogramOptions {
 export function linesFigure(
   title: string,
   x: { readonly title: string; readonly values: readonly (number | string)[] },
-  y: { readonly title: string; readonly log?: boolean },
+  y: ValueAxis,
   series: Readonly<Record<string, readonly number[]>>,
 ): Figure {
   return {
@@ -80,7 +80,7 @@ export function linesFigure(
         title: { text: x.title },
         ...(typeof x.values[0] === "string" ? { type: "category" } : {}),
       },
-      yaxis: { title: { text: y.title }, type: y.log ? "log" : "linear" },
+      yaxis: valueAxis(y),
       legend: { orientation: "h", y: -0.25 },
     },
   };
@@ -89,7 +89,7 @@ export function linesFigure(
 /** One bar a name. */
 export function barsFigure(
   title: string,
-  y: { readonly title: string; readonly log?: boolean },
+  y: ValueAxis,
   bars: Readonly<Record<string, number>>,
 ): Figure {
   return {
@@ -105,9 +105,19 @@ export function barsFigure(
       height: 340,
       showlegend: false,
       xaxis: { type: "category" },
-      yaxis: { title: { text: y.title }, type: y.log ? "log" : "linear" },
+      yaxis: valueAxis(y),
     },
   };
+}
+
+interface ValueAxis {
+  readonly title: string;
+  readonly log?: boolean;
+}
+
+function valueAxis({ title, log = false }: ValueAxis): object {
+  const type = log ? { type: "log", dtick: 1, exponentformat: "power" } : { type: "linear" };
+  return { title: { text: title }, ...type };
 }
 
 /** Six digits are more than a figure shows and keep the notebook small. */

@@ -58,7 +58,11 @@ function isTheirs({ source }: Cell): boolean {
 /** All that a cell prints, however it was cut into messages, and what it displays. */
 function shown({ outputs }: Cell): unknown[] {
   const printed = outputs.map((output) => output.text ?? "").join("");
-  return [printed, ...outputs.flatMap(({ data }) => data ?? [])];
+  // The pictures of figures are added when a notebook is built, not when it runs.
+  const displayed = outputs.flatMap(({ data }) =>
+    data ? [{ ...data, "image/png": undefined }] : [],
+  );
+  return [printed, ...displayed];
 }
 
 for (const name of names) {
@@ -83,12 +87,12 @@ for (const name of names) {
       expect(long.map(({ id }) => id)).to.deep.equal([]);
     });
 
-    it("shows each figure with a text beside it", () => {
+    it("shows each figure with a picture and a text beside it", () => {
       const figures = committed.cells
         .flatMap(({ outputs }) => outputs)
         .filter(({ data }) => data && "application/vnd.plotly.v1+json" in data);
       expect(figures).to.not.have.length(0);
-      for (const { data } of figures) expect(data).to.have.property("text/plain");
+      for (const { data } of figures) expect(data).to.include.keys("text/plain", "image/png");
     });
 
     it("offers each exercise as its pristine stub, followed by its check", () => {
