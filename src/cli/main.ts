@@ -21,6 +21,7 @@ const commands: readonly (readonly [string, string, () => Promise<CommandModule>
     "put one tensor on a linear grid and see what that costs",
     () => import("./quantize.ts"),
   ],
+  ["gguf", "look into a GGUF model, check it, convert it", () => import("./gguf.ts")],
   ["grade", "run a project's graded tests on your exercises", () => import("./grade.ts")],
   ["reset", "restore an exercise's stub and keep what you wrote", () => import("./reset.ts")],
 ];

@@ -12,8 +12,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InputError } from "../core/errors.ts";
 import { writeNpy } from "../formats/npy.ts";
-import { notRun, rejection } from "../testing.ts";
-import { fileSource, openTensors, writeFileAtomically } from "./files.ts";
+import { notRun, rejection, root } from "../testing.ts";
+import { fileSource, openTensors, writeAtomically, writeFileAtomically } from "./files.ts";
 
 describe("files", () => {
   let folder: string;
@@ -53,6 +53,34 @@ describe("files", () => {
     const file = await openTensors(at("w.npy"));
     expect([...(await file.readFloat32("w"))]).to.deep.equal([1, 2]);
     await file.close();
+  });
+
+  it("opens a file of tensors whose blocks it decodes", async () => {
+    const file = await openTensors(join(root, "src/formats/fixtures/golden.gguf"));
+    const values = await file.readFloat32("blocks.q8_0");
+    // The fixture quantised (i − 16)/8; Q8_0 keeps steps of 2/127.
+    expect(values).to.have.length(64);
+    values.forEach((value, i) => {
+      expect(value).to.be.closeTo(((i % 32) - 16) / 8, 1 / 127);
+    });
+    await file.close();
+  });
+
+  it("writes pieces, and leaves nothing where the writing code throws", async () => {
+    await writeAtomically(at("file"), async (sink) => {
+      await sink.write(Uint8Array.of(1, 2));
+      await sink.write(Uint8Array.of(3));
+    });
+    expect([...readFileSync(at("file"))]).to.deep.equal([1, 2, 3]);
+    const error = await rejection(
+      writeAtomically(at("file"), async (sink) => {
+        await sink.write(Uint8Array.of(4));
+        throw new InputError("the weights are wrong");
+      }),
+    );
+    expect(error.message).to.equal("the weights are wrong");
+    expect([...readFileSync(at("file"))]).to.deep.equal([1, 2, 3]);
+    expect(readdirSync(folder)).to.deep.equal(["file"]);
   });
 
   it("says in a sentence why a path cannot be read", async () => {

@@ -3,11 +3,14 @@
  * that leaves either the old file or the whole new one.
  */
 import { randomUUID } from "node:crypto";
-import { open, rename, rm, writeFile, type FileHandle } from "node:fs/promises";
+import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InputError } from "../core/errors.ts";
+import type { ByteSink } from "../formats/byte-sink.ts";
 import { checkRange, type ByteSource } from "../formats/byte-source.ts";
+import { openGguf, type GgufFile } from "../formats/gguf/gguf-file.ts";
 import { openTensorFile, type TensorFile } from "../formats/tensor-file.ts";
+import { dequantizeBlocks } from "../quant/blocks/dequantize.ts";
 
 /** What has to be closed when it is no longer read. */
 export interface Closable {
@@ -38,13 +41,12 @@ export async function fileSource(path: string): Promise<ByteSource & Closable> {
 
 /** Opens a file of tensors in any format that `formats` reads; the caller closes it. */
 export async function openTensors(path: string): Promise<TensorFile & Closable> {
-  const source = await fileSource(path);
-  try {
-    return { ...(await openTensorFile(source)), close: () => source.close() };
-  } catch (error) {
-    await source.close();
-    throw error;
-  }
+  return openClosable(path, (source) => openTensorFile(source, dequantizeBlocks));
+}
+
+/** Opens a GGUF file, block formats included; the caller closes it. */
+export async function openGgufFile(path: string): Promise<GgufFile & Closable> {
+  return openClosable(path, (source) => openGguf(source, dequantizeBlocks));
 }
 
 /**
@@ -52,13 +54,59 @@ export async function openTensors(path: string): Promise<TensorFile & Closable> 
  * half of it. Throws InputError where the folder is missing or cannot be written to.
  */
 export async function writeFileAtomically(path: string, bytes: Uint8Array | string): Promise<void> {
+  const whole = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+  await writeAtomically(path, (sink) => sink.write(whole));
+}
+
+/**
+ * As `writeFileAtomically`, in pieces: `write` gets a sink, and nothing is left at `path` or beside
+ * it where it throws.
+ */
+export async function writeAtomically(
+  path: string,
+  write: (sink: ByteSink) => Promise<void>,
+): Promise<void> {
   const draft = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
   try {
-    await writeFile(draft, bytes, { flush: true });
-    await rename(draft, path);
+    await writeDraft(path, draft, write);
+    await rename(draft, path).catch(cannotWrite(path));
   } catch (error) {
     await rm(draft, { force: true });
+    throw error;
+  }
+}
+
+async function writeDraft(
+  path: string,
+  draft: string,
+  write: (sink: ByteSink) => Promise<void>,
+): Promise<void> {
+  const handle = await open(draft, "wx").catch(cannotWrite(path));
+  try {
+    await write({ write: (bytes) => handle.writeFile(bytes).catch(cannotWrite(path)) });
+    await handle.sync().catch(cannotWrite(path));
+  } finally {
+    await handle.close();
+  }
+}
+
+/** What turns the file system's error into a sentence; other errors pass through `write` as they are. */
+function cannotWrite(path: string): (error: unknown) => never {
+  return (error) => {
     throw new InputError(`${path} cannot be written: ${reasonOf(error)}.`, { cause: error });
+  };
+}
+
+async function openClosable<T extends object>(
+  path: string,
+  open: (source: ByteSource) => Promise<T>,
+): Promise<T & Closable> {
+  const source = await fileSource(path);
+  try {
+    return { ...(await open(source)), close: () => source.close() };
+  } catch (error) {
+    await source.close();
+    throw error;
   }
 }
 

@@ -14,6 +14,9 @@ export class NeedMoreBytes extends Error {
   }
 }
 
+/** Tokens of a vocabulary are this short, and calling the decoder costs more than they do. */
+const maxShortText = 24;
+
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** A position in the first `bytes` of a file of `fileSize` bytes. Each read names its field. */
@@ -80,10 +83,16 @@ export class ByteCursor {
 
   /** A u64 that counts or places bytes: refused where a double could not hold it exactly. */
   size(field: string): number {
-    const value = this.u64(field);
-    if (value > BigInt(Number.MAX_SAFE_INTEGER))
-      this.fail(field, `${value.toString()} is too large`);
-    return Number(value);
+    const start = this.#take(8, field);
+    const low = this.#view.getUint32(this.littleEndian ? start : start + 4, this.littleEndian);
+    const high = this.#view.getUint32(this.littleEndian ? start + 4 : start, this.littleEndian);
+    // Vocabularies hold hundreds of thousands of sizes, and a bigint for each would be slow.
+    const value = high * 2 ** 32 + low;
+    if (value > Number.MAX_SAFE_INTEGER) {
+      const exact = this.#view.getBigUint64(start, this.littleEndian);
+      this.fail(field, `${exact.toString()} is too large`);
+    }
+    return value;
   }
 
   /** A u64 count of items of at least `itemBytes` each, which must fit into the rest of the file. */
@@ -104,9 +113,12 @@ export class ByteCursor {
 
   /** The next `length` bytes as UTF-8. */
   text(length: number, field: string): string {
-    const bytes = this.bytes(length, field);
+    const start = this.#take(length, field);
+    const end = start + length;
+    const ascii = length > maxShortText ? undefined : shortAscii(this.#bytes, start, end);
+    if (ascii !== undefined) return ascii;
     try {
-      return utf8.decode(bytes);
+      return utf8.decode(this.#bytes.subarray(start, end));
     } catch {
       return this.fail(field, "the text is not UTF-8");
     }
@@ -131,4 +143,15 @@ export class ByteCursor {
     this.#offset = end;
     return start;
   }
+}
+
+/** The text of bytes below 128; undefined where there are others. */
+function shortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
+  let text = "";
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!;
+    if (byte > 127) return undefined;
+    text += String.fromCharCode(byte);
+  }
+  return text;
 }

@@ -1,5 +1,5 @@
 /** Tensors that lie in a file one after the other, and the `TensorFile` that reads them from there. */
-import { bytesOfShape, isPlain, type Dtype } from "../core/dtypes.ts";
+import { bytesOfShape, isPlain, numElements, type BlockDtype, type Dtype } from "../core/dtypes.ts";
 import { InputError } from "../core/errors.ts";
 import { quoted, type ByteSource } from "./byte-source.ts";
 import { plainToFloat32 } from "./plain-values.ts";
@@ -12,6 +12,14 @@ export const maxDimensions = 64;
 export interface StoredTensor extends TensorInfo {
   readonly offset: number;
 }
+
+/** What turns a tensor's blocks into values; `quant` has it, and this folder may not import that. */
+export type DecodeBlocks = (
+  dtype: BlockDtype,
+  bytes: Uint8Array,
+  numElements: number,
+  littleEndian: boolean,
+) => Float32Array<ArrayBuffer>;
 
 /** The bytes that a tensor takes; `bytesOfShape` with the file and the tensor in the message. */
 export function bytesOfTensor(
@@ -39,19 +47,24 @@ export function storedTensor<T extends TensorInfo>(
   return tensor;
 }
 
-/** The values of a plain tensor. Throws InputError for a block format. */
+/** The values of a tensor. Throws InputError for a block format where nothing decodes it. */
 export async function readStored(
   source: ByteSource,
   tensor: StoredTensor,
   littleEndian: boolean,
+  decodeBlocks?: DecodeBlocks,
 ): Promise<Float32Array<ArrayBuffer>> {
-  const { name, dtype, offset, numBytes } = tensor;
-  if (!isPlain(dtype)) {
+  const { name, shape, dtype, offset, numBytes } = tensor;
+  if (isPlain(dtype)) {
+    return plainToFloat32(await source.read(offset, numBytes), dtype, littleEndian);
+  }
+  if (!decodeBlocks) {
     throw new InputError(
-      `Tensor ${quoted(name)} of ${source.name} is quantised to ${dtype}: it has to be dequantised, not read as numbers.`,
+      `Tensor ${quoted(name)} of ${source.name} is quantised to ${dtype}, and the file was opened without what decodes blocks.`,
     );
   }
-  return plainToFloat32(await source.read(offset, numBytes), dtype, littleEndian);
+  const bytes = await source.read(offset, numBytes);
+  return decodeBlocks(dtype, bytes, numElements(shape), littleEndian);
 }
 
 /** A `TensorFile` over tensors that lie in `source` as they are; names must be unique. */
@@ -60,6 +73,7 @@ export function storedTensorFile(
   source: ByteSource,
   tensors: readonly StoredTensor[],
   littleEndian: boolean,
+  decodeBlocks?: DecodeBlocks,
 ): TensorFile {
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   return {
@@ -67,6 +81,6 @@ export function storedTensorFile(
     name: source.name,
     tensors,
     readFloat32: async (name) =>
-      readStored(source, storedTensor(source, byName, name), littleEndian),
+      readStored(source, storedTensor(source, byName, name), littleEndian, decodeBlocks),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * One view of every file that holds tensors: names, shapes, and values as float32. Opens a file by
- * what it begins with, else by its extension. Block formats are listed here and decoded in `quant`.
+ * what it begins with, else by its extension. Block formats are decoded by what is passed in.
  */
 import type { Dtype } from "../core/dtypes.ts";
 import { InputError, nearestNames } from "../core/errors.ts";
@@ -10,6 +10,7 @@ import { openGguf } from "./gguf/gguf-file.ts";
 import { npyMagic, openNpy } from "./npy.ts";
 import { openPt } from "./pt.ts";
 import { openSafetensors } from "./safetensors.ts";
+import type { DecodeBlocks } from "./stored-tensors.ts";
 
 /** What a file says about one tensor. */
 export interface TensorInfo {
@@ -29,14 +30,16 @@ export interface TensorFile {
   readonly tensors: readonly TensorInfo[];
   /**
    * The values of a tensor in C order, rounded to float32. Throws InputError for an unknown name,
-   * for a block format, and where the file is damaged.
+   * for a block format that nothing decodes, and where the file is damaged.
    */
   readFloat32(name: string): Promise<Float32Array<ArrayBuffer>>;
 }
 
 type Format = TensorFile["format"];
 
-const readers: Readonly<Record<Format, (source: ByteSource) => Promise<TensorFile>>> = {
+type Reader = (source: ByteSource, decodeBlocks?: DecodeBlocks) => Promise<TensorFile>;
+
+const readers: Readonly<Record<Format, Reader>> = {
   gguf: openGguf,
   safetensors: openSafetensors,
   npy: openNpy,
@@ -54,8 +57,14 @@ const formatOfExtension: Readonly<Record<string, Format>> = {
   pth: "pt",
 };
 
-/** Opens a file of tensors. Throws InputError for a foreign, truncated or damaged file. */
-export async function openTensorFile(source: ByteSource): Promise<TensorFile> {
+/**
+ * Opens a file of tensors; `decodeBlocks`, which is `dequantizeBlocks` of `quant`, reads the block
+ * formats of GGUF. Throws InputError for a foreign, truncated or damaged file.
+ */
+export async function openTensorFile(
+  source: ByteSource,
+  decodeBlocks?: DecodeBlocks,
+): Promise<TensorFile> {
   const start = await source.read(0, Math.min(source.size, 9));
   const extension = source.name.split(".").at(-1)!.toLowerCase();
   const format = formatOfStart(start) ?? formatOfExtension[extension];
@@ -64,7 +73,7 @@ export async function openTensorFile(source: ByteSource): Promise<TensorFile> {
       `${source.name} is no tensor file: GGUF, safetensors, NumPy .npy, PyTorch .pt or .pth, and .csv or .tsv are understood.`,
     );
   }
-  return readers[format](source);
+  return readers[format](source, decodeBlocks);
 }
 
 /**

@@ -1,15 +1,27 @@
 /**
  * The GGUF container, versions 2 and 3 in either byte order: header, metadata and where each tensor
- * lies. Reads as much of the file as the header takes. Values are read for the plain formats; block
- * formats are listed.
+ * lies. Reads as much of the file as the header takes, and tensors when they are asked for. Plain
+ * formats are decoded here, block formats by the function that is passed in.
  */
 import { dtypeOfGgmlId } from "../../core/dtypes.ts";
 import { InputError } from "../../core/errors.ts";
 import { quoted, type ByteSource } from "../byte-source.ts";
 import { ByteCursor, NeedMoreBytes } from "../byte-cursor.ts";
-import { bytesOfTensor, storedTensorFile, type StoredTensor } from "../stored-tensors.ts";
+import {
+  bytesOfTensor,
+  storedTensor,
+  storedTensorFile,
+  type DecodeBlocks,
+  type StoredTensor,
+} from "../stored-tensors.ts";
 import type { TensorFile } from "../tensor-file.ts";
-import { readGgufString, readGgufValue, type GgufValue } from "./metadata.ts";
+import {
+  alignmentOf,
+  maxGgmlDimensions,
+  readGgufString,
+  readGgufValue,
+  type GgufValue,
+} from "./metadata.ts";
 
 /** Real headers hold up to some 10 MB of vocabulary; a larger one is refused before it is read. */
 const maxHeaderBytes = 2 ** 28;
@@ -17,12 +29,11 @@ const firstReadBytes = 2 ** 16;
 /** Both far above any model: the largest have a few thousand tensors and a hundred keys. */
 const maxTensors = 2 ** 17;
 const maxKeys = 2 ** 16;
-/** ggml's GGML_MAX_DIMS. */
-const maxGgmlDimensions = 4;
+/** The specification's limit for keys; tensor names, 64 bytes by it, are longer in some files. */
+const maxNameBytes = 2 ** 16 - 1;
 /** Key length and value type; then tensor name length, dimensions, type and offset. */
 const minKeyBytes = 8 + 4 + 1;
 const minTensorBytes = 8 + 4 + 4 + 8;
-const defaultAlignment = 32;
 
 /** An open GGUF file. */
 export interface GgufFile extends TensorFile {
@@ -33,18 +44,47 @@ export interface GgufFile extends TensorFile {
   readonly metadata: ReadonlyMap<string, GgufValue>;
   /** Tensors start at multiples of this many bytes. */
   readonly alignment: number;
+  /** Bytes up to the end of the last tensor's description, without padding. */
+  readonly headerBytes: number;
   /** Where the first tensor may start, in bytes from the start of the file. */
   readonly dataOffset: number;
   readonly tensors: readonly StoredTensor[];
+  /** The whole file, in bytes. */
+  readonly fileSize: number;
+  /**
+   * A tensor's bytes as they are stored, or those from `start` to `end`. Throws InputError for an
+   * unknown name and for a range that is not inside the tensor.
+   */
+  readBytes(name: string, start?: number, end?: number): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-type GgufHeader = Omit<GgufFile, "format" | "name" | "readFloat32">;
+type GgufHeader = Omit<GgufFile, "format" | "name" | "fileSize" | "readFloat32" | "readBytes">;
 
-/** Opens a GGUF file. Throws InputError for a foreign, truncated or damaged one. */
-export async function openGguf(source: ByteSource): Promise<GgufFile> {
+/**
+ * Opens a GGUF file. Throws InputError for a foreign, truncated or damaged one. Without
+ * `decodeBlocks`, which is `dequantizeBlocks` of `quant`, block formats are listed and not read.
+ */
+export async function openGguf(source: ByteSource, decodeBlocks?: DecodeBlocks): Promise<GgufFile> {
   const header = await readHeader(source);
-  const file = storedTensorFile("gguf", source, header.tensors, header.littleEndian);
-  return { ...file, ...header, format: "gguf" };
+  const { tensors, littleEndian } = header;
+  const file = storedTensorFile("gguf", source, tensors, littleEndian, decodeBlocks);
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  return {
+    ...file,
+    ...header,
+    format: "gguf",
+    fileSize: source.size,
+    readBytes: async (name, start = 0, end) => {
+      const { offset, numBytes } = storedTensor(source, byName, name);
+      const stop = end ?? numBytes;
+      if (!(start >= 0 && start <= stop && stop <= numBytes)) {
+        throw new InputError(
+          `Tensor ${quoted(name)} of ${source.name} has ${numBytes} bytes; ${start} to ${stop} were asked for.`,
+        );
+      }
+      return source.read(offset + start, stop - start);
+    },
+  };
 }
 
 /** Parses from the start again whenever the header turns out to be longer than what was read. */
@@ -71,12 +111,21 @@ function parseHeader(cursor: ByteCursor, source: ByteSource): GgufHeader {
   const numTensors = cursor.count("the number of tensors", minTensorBytes, maxTensors);
   const numKeys = cursor.count("the number of metadata keys", minKeyBytes, maxKeys);
   const metadata = readMetadata(cursor, numKeys);
-  const alignment = alignmentOf(cursor, metadata);
+  const alignment = checkedAlignment(cursor, metadata);
   const relative = readTensorInfos(source, cursor, numTensors);
-  const dataOffset = Math.ceil(cursor.offset / alignment) * alignment;
+  const headerBytes = cursor.offset;
+  const dataOffset = Math.ceil(headerBytes / alignment) * alignment;
   const tensors = relative.map((tensor) => ({ ...tensor, offset: dataOffset + tensor.offset }));
   checkLayout(source, tensors, alignment, dataOffset);
-  return { version, littleEndian: cursor.littleEndian, metadata, alignment, dataOffset, tensors };
+  return {
+    version,
+    littleEndian: cursor.littleEndian,
+    metadata,
+    alignment,
+    headerBytes,
+    dataOffset,
+    tensors,
+  };
 }
 
 /** Big-endian files carry no mark; their version reads as a huge number in the wrong order. */
@@ -97,7 +146,7 @@ function readVersion(cursor: ByteCursor): number {
 function readMetadata(cursor: ByteCursor, numKeys: number): Map<string, GgufValue> {
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < numKeys; i++) {
-    const key = readGgufString(cursor, `metadata key ${i}`);
+    const key = readGgufString(cursor, `metadata key ${i}`, maxNameBytes);
     const field = `metadata ${quoted(key)}`;
     if (metadata.has(key)) cursor.fail(field, "the key occurs twice");
     metadata.set(key, readGgufValue(cursor, field));
@@ -105,14 +154,13 @@ function readMetadata(cursor: ByteCursor, numKeys: number): Map<string, GgufValu
   return metadata;
 }
 
-function alignmentOf(cursor: ByteCursor, metadata: ReadonlyMap<string, GgufValue>): number {
-  const stored = metadata.get("general.alignment");
-  if (!stored) return defaultAlignment;
-  const isPowerOfTwo =
-    stored.type === "u32" && stored.value > 0 && (stored.value & (stored.value - 1)) === 0;
-  return isPowerOfTwo
-    ? stored.value
-    : cursor.fail("metadata general.alignment", "it is not a power of two as u32");
+function checkedAlignment(cursor: ByteCursor, metadata: ReadonlyMap<string, GgufValue>): number {
+  try {
+    return alignmentOf(metadata);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return cursor.fail("the alignment", error.message.replace(/\.$/, ""));
+  }
 }
 
 /** Tensor descriptions with offsets relative to the start of the data. */
@@ -134,7 +182,7 @@ function readTensorInfos(
 }
 
 function readTensorInfo(source: ByteSource, cursor: ByteCursor, place: string): StoredTensor {
-  const name = readGgufString(cursor, `${place}'s name`);
+  const name = readGgufString(cursor, `${place}'s name`, maxNameBytes);
   const field = `tensor ${quoted(name)}`;
   const numDimensions = cursor.u32(field);
   if (numDimensions > maxGgmlDimensions) {

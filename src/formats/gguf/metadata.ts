@@ -2,11 +2,16 @@
  * GGUF metadata: a key's value with the type that it has in the file, so that it can be written again
  * byte for byte. Types 0 to 12 of the GGUF specification.
  */
+import { InputError } from "../../core/errors.ts";
 import type { ByteCursor } from "../byte-cursor.ts";
 import { inHostOrder } from "../plain-values.ts";
 
-/** Arrays may hold arrays; real files never do, so this depth only stops damaged ones. */
+/** Arrays may hold arrays; real files never do, so these only stop damaged ones. */
 const maxArrayDepth = 4;
+const maxArraysInArray = 2 ** 12;
+/** ggml's GGML_MAX_DIMS. */
+export const maxGgmlDimensions = 4;
+const defaultAlignment = 32;
 
 interface NumberArrays {
   u8: Uint8Array;
@@ -65,9 +70,28 @@ const valueTypes: readonly (readonly [GgufValueType, number])[] = [
   ["f64", 8],
 ];
 
-/** Reads a string of u64 length; `field` names it in messages. */
-export function readGgufString(cursor: ByteCursor, field: string): string {
-  return cursor.text(cursor.count(field, 1, Number.MAX_SAFE_INTEGER), field);
+/** The number that stands for a value type in the file. */
+export function ggufTypeNumber(type: GgufValueType): number {
+  return valueTypes.findIndex(([name]) => name === type);
+}
+
+/** What tensors' offsets are multiples of. Throws InputError where it is no power of two as u32. */
+export function alignmentOf(metadata: ReadonlyMap<string, GgufValue>): number {
+  const stored = metadata.get("general.alignment");
+  if (!stored) return defaultAlignment;
+  const isPowerOfTwo =
+    stored.type === "u32" && stored.value > 0 && (stored.value & (stored.value - 1)) === 0;
+  if (isPowerOfTwo) return stored.value;
+  throw new InputError("Metadata general.alignment is not a power of two as u32.");
+}
+
+/** Reads a string of u64 length, at most `most` bytes; `field` names it in messages. */
+export function readGgufString(
+  cursor: ByteCursor,
+  field: string,
+  most: number = Number.MAX_SAFE_INTEGER,
+): string {
+  return cursor.text(cursor.count(field, 1, most), field);
 }
 
 /** Reads a value after its key: type, then value. Throws InputError for an unknown type. */
@@ -107,7 +131,8 @@ export function readGgufValue(cursor: ByteCursor, field: string): GgufValue {
 function readArray(cursor: ByteCursor, field: string, depth: number): GgufArray {
   if (depth > maxArrayDepth) cursor.fail(field, `arrays are nested deeper than ${maxArrayDepth}`);
   const [itemType, itemBytes] = readType(cursor, field);
-  const count = cursor.count(field, itemBytes, Number.MAX_SAFE_INTEGER);
+  const most = itemType === "array" ? maxArraysInArray : Number.MAX_SAFE_INTEGER;
+  const count = cursor.count(field, itemBytes, most);
   const items = <T>(read: () => T): T[] => {
     const all: T[] = [];
     for (let i = 0; i < count; i++) all.push(read());
