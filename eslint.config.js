@@ -6,6 +6,7 @@ export default tseslint.config(
       "build/",
       "kernel-ext/kernel/cell-library/",
       "node_modules/",
+      "src/kernels/wasm/assembly/",
       ".venv/",
       ".infinity/",
       "**/*.js",

@@ -1,60 +1,89 @@
 /**
  * Float32 to int8 (one scale) and to packed int4 (groups of 32), beside NumPy and memcpy in one run:
- * rounds alternate between the two, the figure is the median, speed is float32 bytes read a second.
+ * in plain TypeScript, on the wasm kernels, and on the kernels with the weights in their memory.
+ * Rounds alternate between all of them, the figure is the median, speed is float32 bytes read a
+ * second.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { normal, seededRng } from "../src/core/rng.ts";
 import { quantizeLinear } from "../src/quant/linear.ts";
-import { packCodes } from "../src/quant/pack.ts";
+import { packCodes, type PackNibbles } from "../src/quant/pack.ts";
+import { openWasmKernels } from "../src/tensor/kernel-module.ts";
 import { saveResult } from "./result.ts";
 
 const [rows, cols] = [2048, 2048];
-const numRounds = 15;
+const numRounds = 31;
 const bytes = rows * cols * 4;
 
 const rng = seededRng(0);
 const W = Float32Array.from({ length: rows * cols }, () => normal(rng) * 0.045);
 const copy = new Float32Array(W.length);
+const kernels = await openWasmKernels({ memoryBytes: bytes });
+const inPlace = kernels.allocateFloat32(W.length);
+inPlace.set(W);
 
-const ours: Readonly<Record<string, () => void>> = {
-  memcpy: () => {
-    copy.set(W);
+const int8 = { bits: 8, mode: "symmetric" } as const;
+const int4 = { bits: 4, mode: "symmetric", granularity: { group: 32 } } as const;
+const pack: PackNibbles = (codes, packed) => {
+  kernels.packNibbles(codes, packed);
+};
+
+/** Each task by each of our ways; NumPy knows the tasks by the same names. */
+const tasks: Readonly<Record<string, Readonly<Record<string, () => unknown>>>> = {
+  memcpy: {
+    plain: () => {
+      copy.set(W);
+    },
   },
-  int8_tensor: () => {
-    quantizeLinear(W, rows, cols, { bits: 8, mode: "symmetric" });
+  int8_tensor: {
+    plain: () => quantizeLinear(W, rows, cols, int8),
+    wasm: () => quantizeLinear(W, rows, cols, int8, kernels),
+    wasmInPlace: () => quantizeLinear(inPlace, rows, cols, int8, kernels),
   },
-  int4_group32: () => {
-    const options = { bits: 4, mode: "symmetric", granularity: { group: 32 } } as const;
-    packCodes(quantizeLinear(W, rows, cols, options).codes, 4);
+  int4_group32: {
+    plain: () => packCodes(quantizeLinear(W, rows, cols, int4).codes, 4),
+    wasm: () => packCodes(quantizeLinear(W, rows, cols, int4, kernels).codes, 4, pack),
+    wasmInPlace: () => packCodes(quantizeLinear(inPlace, rows, cols, int4, kernels).codes, 4, pack),
   },
 };
 
 const numpy = startNumpy();
-const seconds: Record<string, { ours: number[]; numpy: number[] }> = {};
+const seconds = new Map<string, Map<string, number[]>>();
 for (let round = 0; round < numRounds; round++) {
-  for (const [name, run] of Object.entries(ours)) {
-    const times = (seconds[name] ??= { ours: [], numpy: [] });
-    const begin = performance.now();
-    run();
-    times.ours.push((performance.now() - begin) / 1000);
-    times.numpy.push(await numpy.time(name));
+  for (const [task, ways] of Object.entries(tasks)) {
+    for (const [way, run] of Object.entries(ways)) {
+      const begin = performance.now();
+      run();
+      record(task, way, (performance.now() - begin) / 1000);
+    }
+    record(task, "numpy", await numpy.time(task));
   }
 }
 numpy.process.kill();
 
 const figures = Object.fromEntries(
-  Object.entries(seconds).map(([name, times]) => {
-    const [oursGBs, numpyGBs] = [
-      bytes / median(times.ours) / 1e9,
-      bytes / median(times.numpy) / 1e9,
+  [...seconds].map(([task, times]) => {
+    const speeds = [...times].map(([way, all]) => [way, bytes / median(all) / 1e9] as const);
+    const theirs = Object.fromEntries(speeds)["numpy"]!;
+    const ratios = speeds.filter(([way]) => way !== "numpy");
+    return [
+      task,
+      Object.fromEntries([
+        ...speeds.map(([way, speed]) => [`${way}GBs`, speed]),
+        ...ratios.map(([way, speed]) => [`${way}Ratio`, speed / theirs]),
+      ]) as Record<string, number>,
     ];
-    return [name, { oursGBs, numpyGBs, ratio: oursGBs / numpyGBs }];
   }),
 );
 console.table(figures);
 saveResult("quantize", { shape: [rows, cols], rounds: numRounds, figures });
+
+function record(task: string, way: string, time: number): void {
+  const ways = seconds.get(task) ?? new Map<string, number[]>();
+  seconds.set(task, ways.set(way, [...(ways.get(way) ?? []), time]));
+}
 
 function startNumpy(): { process: ChildProcess; time: (name: string) => Promise<number> } {
   const python = join(

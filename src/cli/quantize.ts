@@ -4,8 +4,8 @@ import { InputError } from "../core/errors.ts";
 import { openTensors, writeFileAtomically } from "../corpus/files.ts";
 import { writeSafetensors } from "../formats/safetensors.ts";
 import { findTensor, type TensorInfo } from "../formats/tensor-file.ts";
+import type { Kernels } from "../kernels/kernels.ts";
 import type { Clip } from "../quant/clip.ts";
-import { meanSquaredError, sqnrDb, summarize, type Summary } from "../quant/error.ts";
 import type { Convention } from "../quant/grid.ts";
 import {
   checkFinite,
@@ -17,8 +17,9 @@ import {
   type ScaleType,
 } from "../quant/linear.ts";
 import { storeMatrix, type StoredMatrix } from "../quant/stored-matrix.ts";
+import { openWasmKernels } from "../tensor/kernel-module.ts";
 import { quantizeWithExercise } from "./quantize-with-exercise.ts";
-import { terminalHistogram } from "./terminal-histogram.ts";
+import { describeReport, reportOf } from "./quantize-report.ts";
 
 interface Options {
   input: string;
@@ -87,9 +88,12 @@ async function run(options: Options): Promise<void> {
     if (before.length === 0) {
       throw new InputError(`Tensor ${tensor.name} of ${options.input} is empty; choose another.`);
     }
-    const quantized = await quantize(before, tensor, options);
+    const kernels = await openWasmKernels();
+    const quantized = await quantize(before, tensor, options, kernels);
     const after = dequantizeLinear(quantized);
-    const stored = storeMatrix(quantized, options.scaleType);
+    const stored = storeMatrix(quantized, options.scaleType, (codes, packed) => {
+      kernels.packNibbles(codes, packed);
+    });
     const report = reportOf(before, after, tensor, quantized, stored.numBytes, options);
     if (options.out) await writeFileAtomically(options.out, packedFile(tensor, stored, options));
     process.stdout.write(
@@ -107,83 +111,14 @@ async function quantize(
   W: Float32Array,
   { shape }: TensorInfo,
   options: Options,
+  kernels: Kernels,
 ): Promise<QuantizedMatrix> {
   const cols = shape.at(-1) ?? 1;
   const rows = W.length / cols;
   const linear: LinearOptions = options;
-  if (options.use === undefined) return quantizeLinear(W, rows, cols, linear);
+  if (options.use === undefined) return quantizeLinear(W, rows, cols, linear, kernels);
   checkFinite(W);
   return quantizeWithExercise(options.use, W, rows, cols, linear);
-}
-
-interface Report {
-  readonly tensor: string;
-  readonly shape: readonly number[];
-  readonly bits: number;
-  readonly mode: "symmetric" | "asymmetric";
-  readonly convention: Convention | null;
-  readonly scale: number | Spread;
-  readonly zeroPoint: number | Spread;
-  readonly mse: number;
-  /** Null where nothing was lost. */
-  readonly sqnrDb: number | null;
-  readonly bytesBefore: number;
-  readonly bytesAfter: number;
-}
-
-function reportOf(
-  before: Float32Array,
-  after: Float32Array,
-  tensor: TensorInfo,
-  quantized: QuantizedMatrix,
-  bytesAfter: number,
-  { bits, mode, convention }: Options,
-): Report {
-  const ratio = sqnrDb(before, after);
-  return {
-    tensor: tensor.name,
-    shape: tensor.shape,
-    bits,
-    mode,
-    convention: mode === "symmetric" ? convention : null,
-    scale: oneOrSpread(quantized.scales),
-    zeroPoint: quantized.zeroPoints ? oneOrSpread(quantized.zeroPoints) : 0,
-    mse: meanSquaredError(before, after),
-    sqnrDb: Number.isFinite(ratio) ? ratio : null,
-    bytesBefore: tensor.numBytes,
-    bytesAfter,
-  };
-}
-
-/** The report for people: figures, and the weights before and after on one axis. */
-function describeReport(
-  report: Report,
-  dtype: string,
-  before: Float32Array,
-  after: Float32Array,
-): string {
-  const [whole, stepped] = [summarize(before), summarize(after)];
-  const low = Math.min(whole.min, stepped.min);
-  const high = Math.max(whole.max, stepped.max);
-  const saved = 100 * (1 - report.bytesAfter / report.bytesBefore);
-  const kind = report.convention ? `${report.mode} (${report.convention})` : report.mode;
-  return [
-    `${report.tensor} [${report.shape.join(", ")}] ${dtype} → ${report.bits} bits, ${kind}`,
-    "",
-    `before   ${summaryLine(whole)}`,
-    `after    ${summaryLine(stepped)}`,
-    "",
-    `scale S        ${figures(report.scale)}`,
-    `zero point Z   ${figures(report.zeroPoint)}`,
-    `error          MSE ${report.mse.toPrecision(4)}, SQNR ${report.sqnrDb?.toFixed(2) ?? "∞"} dB`,
-    `memory         ${report.bytesBefore} bytes → ${report.bytesAfter} with scales: ${saved.toFixed(1)} % saved`,
-    "",
-    "weights before",
-    terminalHistogram(before, low, high),
-    "weights after",
-    terminalHistogram(after, low, high),
-    "",
-  ].join("\n");
 }
 
 /** What `--out` writes: packed parts of the tensor under its name, and how to read them. */
@@ -220,32 +155,6 @@ function packedFile(
       packing: "bit stream, lowest bit first; signed codes in two's complement",
     },
   );
-}
-
-/** The one value, or the least, the middle and the greatest of several. */
-function oneOrSpread(values: Float32Array | Uint8Array): number | Spread {
-  if (values.length === 1) return values[0]!;
-  const sorted = values.slice().sort();
-  const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))]!;
-  return { count: values.length, min: at(0), median: at(0.5), max: at(1) };
-}
-
-interface Spread {
-  count: number;
-  min: number;
-  median: number;
-  max: number;
-}
-
-function figures(value: number | Spread): string {
-  if (typeof value === "number") return String(Number(value.toPrecision(6)));
-  const [min, median, max] = [value.min, value.median, value.max].map((x) => figures(x));
-  return `${value.count} of them: least ${min!}, median ${median!}, greatest ${max!}`;
-}
-
-function summaryLine({ mean, std, min, max }: Summary): string {
-  const short = (x: number): string => x.toPrecision(4);
-  return `mean ${short(mean)}  std ${short(std)}  range [${short(min)}, ${short(max)}]`;
 }
 
 function wholeNumber(text: string): number {

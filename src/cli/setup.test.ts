@@ -152,6 +152,7 @@ esac`,
         "npm ci --no-audit --no-fund tensorflow from none:",
         "pip install --quiet --no-input --disable-pip-version-check --only-binary :all: --no-deps -r requirements.txt",
         "venv",
+        "wasm built",
       ]);
       expect(infinity(clone, "setup", "--check").status).to.equal(0);
       expect(infinity(clone, "setup").stderr).to.equal("");
@@ -189,6 +190,7 @@ esac`,
       expect(infinity(clone, "setup").status).to.equal(0);
       expect(done().map((line) => line.split(" ")[0])).to.deep.equal([
         "npm",
+        "wasm",
         "kernel",
         "kernel",
         "labextension",
@@ -213,12 +215,15 @@ function makeClone(clone: string, calls: string): void {
     "package-lock.json",
     "requirements.txt",
     "src/tensor/tfjs-node",
+    "src/tensor/kernel-module.ts",
+    "src/kernels/wasm/assembly",
   ]) {
     cpSync(join(root, path), join(clone, path), { recursive: true });
   }
   for (const path of ["src/cli/infinity.js", "src/cli/setup.js", "src/cli/setup"]) {
     cpSync(join(root, path), join(clone, path), { recursive: true });
   }
+  script("src/tensor/build-kernels.ts", "wasm built", "build/kernels/kernels.wasm");
   script("kernel-ext/kernel/build.ts", "kernel built", "build/kernel/main.cjs");
   script(
     "kernel-ext/kernel/install.ts",

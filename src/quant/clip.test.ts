@@ -83,6 +83,22 @@ describe("clipping", () => {
     expect(kl.scale / full.scale).to.be.above(0.9);
   });
 
+  it("keeps the codes of what it clips at the ends, in every convention", () => {
+    for (const convention of ["max7", "max7.5", "ggml"] as const) {
+      for (const clip of ["mse", "percentile", "kl"] as const) {
+        const x = outlierWeights();
+        const codes = new Int8Array(x.length);
+        encode(
+          x,
+          clippedGrid(x, 0, x.length, { bits: 4, mode: "symmetric", convention }, clip),
+          codes,
+        );
+        expect(Math.min(...codes.subarray(0, 300))).to.equal(-8);
+        expect(Math.max(...codes.subarray(0, 300))).to.equal(7);
+      }
+    }
+  });
+
   it("of nothing but zeros stays finite", () => {
     for (const clip of ["none", "mse", "percentile", "kl"] as const) {
       expect(errorWith(new Float32Array(1024), clip)).to.equal(0);

@@ -173,7 +173,7 @@ function encodeAsGgml(
   const inverse = Math.fround(1 / scale);
   for (let i = begin; i < end; i++) {
     const code = truncPlus(Math.fround(values[i]! * inverse), 0.5 - qmin) + qmin;
-    bytes[i] = code < qmax ? code : qmax;
+    bytes[i] = code < qmin ? qmin : code > qmax ? qmax : code;
   }
 }
 

@@ -6,7 +6,15 @@
 import { InputError, UsageError } from "../core/errors.ts";
 import { f16ToF32, f32ToF16 } from "../core/half.ts";
 import { clippedGrid, type Clip } from "./clip.ts";
-import { decode, encode, type Convention, type Grid } from "./grid.ts";
+import {
+  decode,
+  encode,
+  gridFor,
+  rangeBetween,
+  type Convention,
+  type Grid,
+  type GridFamily,
+} from "./grid.ts";
 
 /** How many weights share one scale. Groups run along a row and divide it. */
 export type Granularity = "tensor" | "row" | { readonly group: number };
@@ -43,15 +51,74 @@ export interface QuantizedMatrix {
   readonly zeroPoints: Uint8Array | null;
 }
 
+/** The grids of all groups of a matrix, side by side. */
+export interface GroupGrids {
+  /** [numGroups]; each finite and not 0. */
+  readonly scales: Float32Array;
+  /** [numGroups], or null where every zero point is 0. */
+  readonly zeroPoints: Uint8Array | null;
+  readonly qmin: number;
+  readonly qmax: number;
+}
+
 /**
- * Puts `W [rows, cols] float32` on a linear grid. Throws InputError for NaN or infinity (with the
- * index) and for a group that does not divide the row, UsageError for options out of range.
+ * The two loops over all weights. Values are `[numGroups · groupSize] float32`; how many groups
+ * there are, the other arrays say.
+ */
+export interface LinearLoops {
+  /**
+   * The range of each group, widened to hold 0, into `lows` and `highs [numGroups]`. Where a group
+   * holds NaN or infinity, one of its bounds is not finite.
+   */
+  groupRanges(
+    values: Float32Array,
+    groupSize: number,
+    lows: Float32Array,
+    highs: Float32Array,
+  ): void;
+  /** Finite values as nearest codes, halves to even, into `codes [numGroups · groupSize]`. */
+  encodeGroups(
+    values: Float32Array,
+    groupSize: number,
+    grids: GroupGrids,
+    codes: Uint8Array | Int8Array,
+  ): void;
+}
+
+/** The loops in plain TypeScript; `src/kernels` has faster ones that give the same. */
+export const plainLoops: LinearLoops = {
+  groupRanges(values, groupSize, lows, highs) {
+    for (let g = 0, i = 0; g < lows.length; g++) {
+      let low = 0;
+      let high = 0;
+      // x − x is 0 for a finite x and NaN for any other, and one NaN is enough to spoil the sum.
+      let sum = 0;
+      for (const end = i + groupSize; i < end; i++) {
+        const value = values[i]!;
+        low = value < low ? value : low;
+        high = value > high ? value : high;
+        sum += value - value;
+      }
+      lows[g] = low;
+      highs[g] = high + sum;
+    }
+  },
+  encodeGroups(values, groupSize, grids, codes) {
+    encodeEach(values, groupSize, { ...grids, halves: "even" }, codes);
+  },
+};
+
+/**
+ * Puts `W [rows, cols] float32` on a linear grid, with the arithmetic of `loops`. Throws InputError
+ * for NaN or infinity (with the index) and for a group that does not divide the row, UsageError for
+ * options out of range.
  */
 export function quantizeLinear(
   W: Float32Array,
   rows: number,
   cols: number,
   options: LinearOptions,
+  loops: LinearLoops = plainLoops,
 ): QuantizedMatrix {
   const { bits, mode, convention = "max7", granularity = "tensor" } = options;
   const { clip = "none", scaleType = "F32" } = options;
@@ -59,22 +126,55 @@ export function quantizeLinear(
   if (W.length !== rows * cols) {
     throw new InputError(`A ${rows} × ${cols} matrix has ${rows * cols} values, not ${W.length}.`);
   }
-  checkFinite(W);
   const family = { bits, mode, convention };
   const groupSize = groupSizeOf(granularity, rows, cols);
   const numGroups = W.length / groupSize;
-  const bytes = new Uint8Array(W.length);
   const scales = new Float32Array(numGroups);
   const zeroPoints = mode === "symmetric" ? null : new Uint8Array(numGroups);
-  for (let g = 0, begin = 0; g < numGroups; g++, begin += groupSize) {
-    const end = begin + groupSize;
-    const grid = withStoredScale(clippedGrid(W, begin, end, family, clip), scaleType);
+  const gridOf = gridsOfGroups(W, groupSize, numGroups, family, clip, loops);
+  for (let g = 0; g < numGroups; g++) {
+    const grid = withStoredScale(gridOf(g), scaleType);
     scales[g] = grid.scale;
     if (zeroPoints) zeroPoints[g] = grid.zeroPoint;
-    encode(W, grid, bytes, begin, end);
   }
-  const codes = mode === "symmetric" ? new Int8Array(bytes.buffer) : bytes;
+  const codes = mode === "symmetric" ? new Int8Array(W.length) : new Uint8Array(W.length);
+  const { qmin, qmax, halves } = gridFor(rangeBetween(0, 0), family);
+  const grids = { scales, zeroPoints, qmin, qmax, halves };
+  if (halves === "even") loops.encodeGroups(W, groupSize, grids, codes);
+  else encodeEach(W, groupSize, grids, codes);
   return { rows, cols, bits, groupSize, codes, scales, zeroPoints };
+}
+
+/** A function from a group to its grid. Throws InputError where a weight is not finite. */
+function gridsOfGroups(
+  W: Float32Array,
+  groupSize: number,
+  numGroups: number,
+  family: GridFamily,
+  clip: Clip,
+  loops: LinearLoops,
+): (group: number) => Grid {
+  // ggml's scale has the sign of the first of the largest weights, which a range does not tell.
+  if (clip !== "none" || (family.mode === "symmetric" && family.convention === "ggml")) {
+    checkFinite(W);
+    return (g) => clippedGrid(W, g * groupSize, (g + 1) * groupSize, family, clip);
+  }
+  const [lows, highs] = [new Float32Array(numGroups), new Float32Array(numGroups)];
+  loops.groupRanges(W, groupSize, lows, highs);
+  if (!lows.every(Number.isFinite) || !highs.every(Number.isFinite)) checkFinite(W);
+  return (g) => gridFor(rangeBetween(lows[g]!, highs[g]!), family);
+}
+
+function encodeEach(
+  W: Float32Array,
+  groupSize: number,
+  { scales, zeroPoints, qmin, qmax, halves }: GroupGrids & Pick<Grid, "halves">,
+  codes: Uint8Array | Int8Array,
+): void {
+  for (let g = 0, begin = 0; g < scales.length; g++, begin += groupSize) {
+    const grid = { scale: scales[g]!, zeroPoint: zeroPoints?.[g] ?? 0, qmin, qmax, halves };
+    encode(W, grid, codes, begin, begin + groupSize);
+  }
 }
 
 /** The real values of the codes: `[rows · cols] float32`. */

@@ -10,12 +10,22 @@ export function packedBytes(count: number, bits: number): number {
   return Math.ceil((count * bits) / 8);
 }
 
-/** Packs codes, signed or not, by their lowest `bits` bits. Unused bits of the last byte are 0. */
-export function packCodes(codes: Int8Array | Uint8Array, bits: number): Uint8Array {
+/** Packs 4-bit codes into `packed [⌈codes.length / 2⌉]`, the first of a pair in the low nibble. */
+export type PackNibbles = (codes: Int8Array | Uint8Array, packed: Uint8Array) => void;
+
+/**
+ * Packs codes, signed or not, by their lowest `bits` bits; those of 4 bits with `pack`. Unused bits
+ * of the last byte are 0.
+ */
+export function packCodes(
+  codes: Int8Array | Uint8Array,
+  bits: number,
+  pack: PackNibbles = packNibbles,
+): Uint8Array {
   if (bits === 8) return new Uint8Array(codes);
   const packed = new Uint8Array(packedBytes(codes.length, bits));
   if (bits === 4) {
-    packNibbles(new Uint8Array(codes.buffer, codes.byteOffset, codes.length), packed);
+    pack(codes, packed);
     return packed;
   }
   const mask = 2 ** bits - 1;
@@ -27,12 +37,14 @@ export function packCodes(codes: Int8Array | Uint8Array, bits: number): Uint8Arr
   return packed;
 }
 
-function packNibbles(codes: Uint8Array, packed: Uint8Array): void {
-  const pairs = codes.length >> 1;
+/** As `PackNibbles`, in plain TypeScript. */
+export function packNibbles(codes: Int8Array | Uint8Array, packed: Uint8Array): void {
+  const bytes = new Uint8Array(codes.buffer, codes.byteOffset, codes.length);
+  const pairs = bytes.length >> 1;
   for (let i = 0; i < pairs; i++) {
-    packed[i] = (codes[2 * i]! & 0x0f) | (codes[2 * i + 1]! << 4);
+    packed[i] = (bytes[2 * i]! & 0x0f) | (bytes[2 * i + 1]! << 4);
   }
-  if (codes.length % 2 === 1) packed[pairs] = codes[codes.length - 1]! & 0x0f;
+  if (bytes.length % 2 === 1) packed[pairs] = bytes[bytes.length - 1]! & 0x0f;
 }
 
 /** The `count` codes of a packed stream, with their sign (two's complement) where `signed`. */

@@ -65,14 +65,15 @@ export function outdated() {
 
 /**
  * @param {State} state
- * @returns {[Step, Step, Step, Step]}
+ * @returns {[Step, Step, ...Step[]]}
  */
 function plan({ tensorflow }) {
   requireNpm();
   const packages = packagesStep(tensorflow);
   const jupyter = jupyterStep(requirePython());
   const below = packages.stamp + jupyter.stamp;
-  return [packages, jupyter, kernelStep(below), labextensionStep(below)];
+  const steps = [wasmStep(packages.stamp), kernelStep(below), labextensionStep(below)];
+  return [packages, jupyter, ...steps];
 }
 
 /**
@@ -122,6 +123,20 @@ function jupyterStep(python) {
       const exact = ["--only-binary", ":all:", "--no-deps", "-r", "requirements.txt"];
       await runLogged(venvPython, ["-m", "pip", "install", ...quiet, ...exact], "jupyter");
     },
+  };
+}
+
+/**
+ * @param {string} below
+ * @returns {Step}
+ */
+function wasmStep(below) {
+  return {
+    name: "wasm",
+    line: "compiling the engine's WebAssembly",
+    stamp: stampOf([below], ["src/kernels/wasm/assembly", "src/tensor/kernel-module.ts"]),
+    results: [join(root, "build", "kernels")],
+    run: () => runTypeScript("src/tensor/build-kernels.ts", [], "wasm"),
   };
 }
 
