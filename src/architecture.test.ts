@@ -69,6 +69,13 @@ describe("architecture", () => {
     expect(wrong).to.deep.equal([]);
   });
 
+  it("no module waits while it loads: notebooks load them as CommonJS", () => {
+    const waiting = files
+      .filter((file) => !isTest(file) && file.endsWith(".ts"))
+      .filter(awaitsAtTop);
+    expect(waiting).to.deep.equal([]);
+  });
+
   it("finds a wrong import where there is one", () => {
     const source = 'import { x } from "../cli/main.ts"; const y = await import("node:fs");';
     expect(specifiersOf("core/wrong.ts", source)).to.deep.equal(["../cli/main.ts", "node:fs"]);
@@ -112,6 +119,14 @@ function importsOf(file: string): string[] {
       .split(sep)
       .join("/");
   });
+}
+
+function awaitsAtTop(file: string): boolean {
+  const waits = (node: ts.Node): boolean =>
+    ts.isAwaitExpression(node) ||
+    (!ts.isFunctionLike(node) && !ts.isClassLike(node) && ts.forEachChild(node, waits) === true);
+  const source = readFileSync(join(src, file), "utf8");
+  return waits(ts.createSourceFile(file, source, ts.ScriptTarget.Latest, true));
 }
 
 /** The module specifiers of static and dynamic imports and of re-exports, in order. */
