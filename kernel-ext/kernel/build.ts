@@ -23,8 +23,9 @@ export async function buildKernel(): Promise<void> {
     recursive: true,
   });
   const tree = new SourceTree(home);
-  for (const files of [declarationFiles(tree), moduleFiles(tree)])
-    files.ensureAll(tree.engineSources());
+  for (const files of [declarationFiles(tree), moduleFiles(tree)]) {
+    files.ensureReadable(tree.engineSources());
+  }
 }
 
 async function bundle(): Promise<void> {

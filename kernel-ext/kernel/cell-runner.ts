@@ -2,19 +2,14 @@
  * Runs compiled cells in this process. What cells declare lives in one `exports` object, which is
  * how a later cell reads and changes it; Stop ends a cell that computes or waits.
  */
-import { createRequire } from "node:module";
+import { createRequire, isBuiltin } from "node:module";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { Script, compileFunction } from "node:vm";
+import { cellParameters } from "./cell-transform.ts";
 import type { CompiledCell } from "./compiler.ts";
-
-/** What a cell that was stopped ends with. */
-export class Interrupted extends Error {
-  override readonly name: string = "Interrupted";
-
-  constructor() {
-    super("The cell was stopped.");
-  }
-}
+import { DisposalScope } from "./disposal.ts";
+import { Interrupted, type StopSignal } from "./stop-signal.ts";
 
 /** Where the script below finds the cell: only a whole script of vm's can be ended by SIGINT. */
 const slot = Symbol.for("infinity.cell");
@@ -25,21 +20,38 @@ const runCell = new Script('globalThis[Symbol.for("infinity.cell")]()', {
 /** What `vm` throws where SIGINT ended its script. */
 const stoppedByVm = "ERR_SCRIPT_EXECUTION_INTERRUPTED";
 
+/**
+ * From Stop to the end of a cell that waits: its own loops and programs may end it before, which
+ * leaves nothing running behind.
+ */
+const graceMs = 150;
+
 /** Holds the values of one notebook. */
 export class CellRunner {
+  /** The `exports` of every cell. */
   readonly #values: Record<string, unknown> = {};
-  readonly #exports: object = settableExports(this.#values);
   readonly #require: NodeJS.Require;
+  readonly #meta: ImportMeta;
+  readonly #guard: () => void;
+  readonly #signal: StopSignal;
   #stop: (() => void) | undefined;
 
-  /** Imports of cells are resolved as from a file in `folder`. */
-  constructor(folder: string) {
-    this.#require = createRequire(join(folder, "cell.ts"));
+  /** Imports of cells are resolved as from `file`, which stands for the notebook. */
+  constructor(file: string, signal: StopSignal) {
+    this.#require = createRequire(file);
+    this.#meta = importMeta(file, this.#require);
+    this.#signal = signal;
+    this.#guard = signal.guard();
   }
 
   /** The modules that this process has loaded, by file. */
   get moduleCache(): NodeJS.Dict<NodeJS.Module> {
     return this.#require.cache;
+  }
+
+  /** What cells have declared and given a value, by name. */
+  get values(): Readonly<Record<string, unknown>> {
+    return this.#values;
   }
 
   /** Loads a module as a cell would. */
@@ -52,43 +64,53 @@ export class CellRunner {
    * promise is a value here that nobody asked to wait for.
    */
   async run(cell: CompiledCell, file: string): Promise<{ readonly value: unknown }> {
-    const stopped = new Promise<never>((_, reject) => {
-      this.#stop = () => {
-        reject(new Interrupted());
-      };
-    });
+    this.#guard();
+    const scope = new DisposalScope();
     try {
-      const running = this.#start(cell, file);
-      if (cell.awaits) await Promise.race([running, stopped]);
-    } finally {
-      this.#stop = undefined;
+      const running = this.#start(cell, file, scope);
+      if (cell.awaits) await this.orStopped(running);
+    } catch (error) {
+      scope.fail(error);
     }
+    if (cell.awaits) await this.orStopped(scope.endAsync());
+    else scope.end();
     return { value: cell.resultName === undefined ? undefined : this.#take(cell.resultName) };
   }
 
-  /** Whether a cell has given `name` a value. */
-  has(name: string): boolean {
-    return this.#values[name] !== undefined;
+  /** What `work` gives, or Interrupted once the running cell is stopped. */
+  async orStopped<T>(work: T): Promise<Awaited<T>> {
+    let timer: NodeJS.Timeout | undefined;
+    const stopped = new Promise<never>((_, reject) => {
+      this.#stop = () => {
+        timer ??= setTimeout(() => {
+          reject(new Interrupted());
+        }, graceMs);
+      };
+    });
+    if (this.#signal.requested) this.#stop?.();
+    try {
+      return await Promise.race([work, stopped]);
+    } finally {
+      clearTimeout(timer);
+      this.#stop = undefined;
+    }
   }
 
-  /** Ends the wait of the running cell, if one runs. */
+  /** Ends the wait of the running cell, if it waits. */
   interrupt(): void {
     this.#stop?.();
   }
 
-  #start({ awaits, code }: CompiledCell, file: string): unknown {
+  #start({ awaits, code }: CompiledCell, file: string, scope: DisposalScope): unknown {
     // The cell begins on the second line, which `lineOffset` makes the first.
     const [before, after] = awaits ? ["return (async () => {", "})();"] : ["", ""];
     const body = compileFunction(
       `"use strict";${before}\n${code}\n${after}`,
-      ["exports", "require"],
-      {
-        filename: file,
-        lineOffset: -1,
-      },
-    ) as (exports: object, require: NodeJS.Require) => unknown;
+      ["exports", "require", ...cellParameters],
+      { filename: file, lineOffset: -1 },
+    ) as (...values: unknown[]) => unknown;
     Object.defineProperty(globalThis, slot, {
-      value: () => body(this.#exports, this.#require),
+      value: () => body(this.#values, this.#require, this.#guard, this.#meta, scope),
       configurable: true,
     });
     try {
@@ -100,21 +122,24 @@ export class CellRunner {
 
   #take(name: string): unknown {
     const value = this.#values[name];
-    Reflect.deleteProperty(this.#values, name);
+    // Deleting it would make V8 keep all values in a slower kind of object.
+    this.#values[name] = undefined;
     return value;
   }
 }
 
-/**
- * The `exports` of every cell. TypeScript exports an import as a getter without a setter; here its
- * value is stored instead, so that a later cell may declare the same name anew.
- */
-function settableExports(values: Record<string, unknown>): object {
-  return new Proxy(values, {
-    defineProperty(target, name, attributes) {
-      const value: unknown = attributes.get ? attributes.get() : attributes.value;
-      if (name !== "__esModule") Reflect.set(target, name, value);
-      return true;
+/** `import.meta` of every cell; a cell's module is the notebook. */
+function importMeta(file: string, require: NodeJS.Require): ImportMeta {
+  const url = pathToFileURL(file).href;
+  return {
+    url,
+    filename: file,
+    dirname: join(file, ".."),
+    resolve: (specifier: string) => {
+      if (/^(\.{0,2}\/|[a-z]{2,}:)/.test(specifier)) return new URL(specifier, url).href;
+      return isBuiltin(specifier)
+        ? `node:${specifier}`
+        : pathToFileURL(require.resolve(specifier)).href;
     },
-  });
+  };
 }

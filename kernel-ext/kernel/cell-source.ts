@@ -4,6 +4,7 @@
  */
 import type * as ts from "@tslab/typescript-for-tslab";
 import type { Compiler } from "./forked-compiler.ts";
+import { withoutUsing, type UsingKind } from "./using-declarations.ts";
 
 /** A cell, ready for the converter; `code` has the length and the lines of the original. */
 export interface CellSource {
@@ -11,13 +12,16 @@ export interface CellSource {
   /** What the cell declares at its top level, values and types. */
   readonly names: readonly string[];
   readonly awaits: boolean;
+  /** Where `code` says `const` and the cell said `using`. */
+  readonly using: ReadonlyMap<number, UsingKind>;
 }
 
 /** A module, so that top-level await is parsed as such. It stands after the cell: no offset moves. */
 const moduleMark = "\nexport {};";
 
 /** Reads a cell's text. Its syntax errors are the converter's to report. */
-export function readCell(compiler: Compiler, text: string): CellSource {
+export function readCell(compiler: Compiler, written: string): CellSource {
+  const { code: text, declared } = withoutUsing(written);
   const file = compiler.createSourceFile(
     "cell.ts",
     text + moduleMark,
@@ -29,8 +33,30 @@ export function readCell(compiler: Compiler, text: string): CellSource {
   return {
     code: withoutExports(compiler, file, text),
     names: [...(locals?.keys() ?? [])].map((name) => compiler.unescapeLeadingUnderscores(name)),
-    awaits: awaitsAtTop(compiler, file),
+    awaits: awaitsAtTop(compiler, file, declared),
+    using: declared,
   };
+}
+
+/** The path of names that ends at `offset`, such as `a.b.c`; empty where another thing stands there. */
+export function namesAt(compiler: Compiler, text: string, offset: number): string[] {
+  const file = compiler.createSourceFile("cell.ts", text, compiler.ScriptTarget.ES2022, true);
+  const at = (node: ts.Node): ts.Node =>
+    compiler.forEachChild(node, (child) =>
+      offset >= child.getStart(file) && offset <= child.end ? at(child) : undefined,
+    ) ?? node;
+  const found = at(file);
+  if (!compiler.isIdentifier(found)) return [];
+  const { parent } = found;
+  const whole = compiler.isPropertyAccessExpression(parent) && parent.name === found;
+  return pathOf(compiler, whole ? parent : found) ?? [];
+}
+
+function pathOf(compiler: Compiler, node: ts.Expression): string[] | undefined {
+  if (compiler.isIdentifier(node)) return [node.text];
+  if (!compiler.isPropertyAccessExpression(node)) return undefined;
+  const before = pathOf(compiler, node.expression);
+  return before && [...before, node.name.text];
 }
 
 /**
@@ -99,11 +125,18 @@ function withoutExports(compiler: Compiler, file: ts.SourceFile, text: string): 
   );
 }
 
-/** Whether an `await` or `for await` stands outside every function and class. */
-function awaitsAtTop(compiler: Compiler, file: ts.SourceFile): boolean {
+/** Whether an `await`, `for await` or `await using` stands outside every function and class. */
+function awaitsAtTop(
+  compiler: Compiler,
+  file: ts.SourceFile,
+  using: ReadonlyMap<number, UsingKind>,
+): boolean {
   const visit = (node: ts.Node): boolean => {
     if (compiler.isFunctionLike(node) || compiler.isClassStaticBlockDeclaration(node)) return false;
     if (compiler.isAwaitExpression(node)) return true;
+    if (compiler.isVariableDeclarationList(node) && using.get(node.getStart(file)) === "async") {
+      return true;
+    }
     if (compiler.isForOfStatement(node) && node.awaitModifier) return true;
     return compiler.forEachChild(node, (child) => visit(child) || undefined) ?? false;
   };

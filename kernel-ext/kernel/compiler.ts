@@ -4,18 +4,21 @@
  */
 import type * as ts from "@tslab/typescript-for-tslab";
 import { join, normalize, sep } from "node:path";
-import { createConverter, isCompleteCode, type Converter } from "tslab/dist/converter.js";
-import { printQuickInfo } from "tslab/dist/inspect.js";
-import { readCell, withoutNames } from "./cell-source.ts";
+import { createConverter, type Converter } from "tslab/dist/converter.js";
+import { namesAt, readCell, withoutNames } from "./cell-source.ts";
+import { cellTransformer, type CellFacts } from "./cell-transform.ts";
+import { completenessOf, type Completeness } from "./completeness.ts";
 import { declarationFiles } from "./declarations.ts";
 import type { DerivedFiles } from "./derived-files.ts";
 import { compiler, setCompilerHooks } from "./forked-compiler.ts";
 import { home } from "./home.ts";
+import { importPathAt, importPaths } from "./import-paths.ts";
 import { modifiedMs, type SourceTree } from "./source-tree.ts";
+import { withoutUsing } from "./using-declarations.ts";
 
 /** A cell that may run. */
 export interface CompiledCell {
-  /** The body of a function of `exports` and `require`. */
+  /** The body of a function of `exports`, `require` and `cellParameters`. */
   readonly code: string;
   readonly awaits: boolean;
   /** The property of `exports` that holds the value of the last expression. */
@@ -41,6 +44,16 @@ export interface Completion {
   readonly names: readonly string[];
 }
 
+/** What is known of a name. */
+export interface Description {
+  /** Its declaration, with its type. */
+  readonly signature: string;
+  /** Its documentation, Markdown. */
+  readonly documentation: string;
+  /** The name as a path of names: `a.b.c`; empty where it is no such path. */
+  readonly path: readonly string[];
+}
+
 interface Watched {
   readonly changed: ts.FileWatcherCallback;
   modifiedMs: number | undefined;
@@ -58,6 +71,7 @@ export class CellCompiler {
   #declared = "";
   #problems: readonly ts.Diagnostic[] = [];
   #maps: readonly string[] = [];
+  #facts: CellFacts = { awaits: false, using: new Map() };
   #numCompiled = 0;
 
   /** Cells lie in the process's working folder, as far as relative imports go. */
@@ -74,6 +88,7 @@ export class CellCompiler {
       diagnosed: (diagnostics) => {
         this.#problems = diagnostics;
       },
+      transform: () => cellTransformer(compiler, this.#facts),
       mapped: (toModule, toCommonJs) => {
         this.#maps = [toCommonJs, toModule];
       },
@@ -84,7 +99,9 @@ export class CellCompiler {
   /** Compiles one cell against those committed before, or says what is wrong with it. */
   compile(text: string): CompiledCell | { readonly problems: readonly CellProblem[] } {
     this.#noticeChanges();
-    const { code, names, awaits } = readCell(compiler, text);
+    const { code, names, awaits, using } = readCell(compiler, text);
+    const shifted = [...using].map(([offset, kind]) => [offset + prefixLength, kind] as const);
+    this.#facts = { awaits, using: new Map(shifted) };
     this.#numCompiled++;
     // The converter exports a cell's names by appending such a line and updating the program again;
     // a cell that brings the line along is updated once. The number makes every text a new one.
@@ -109,17 +126,33 @@ export class CellCompiler {
     };
   }
 
+  /** Whether `text` is a whole cell. */
+  isComplete(text: string): Completeness {
+    return completenessOf(compiler, text);
+  }
+
   /** What may be written at `offset` of `text`. */
   complete(text: string, offset: number): Completion {
-    const { start, end, candidates } = this.#converter.complete(this.#declared, text, offset);
+    const path = importPathAt(compiler, text, offset);
+    if (path) {
+      const { typed, start, end } = path;
+      return { start, end, names: importPaths(this.#tree, process.cwd(), typed) };
+    }
+    const { start, end, candidates } = this.#converter.complete(
+      this.#declared,
+      withoutUsing(text).code,
+      offset,
+    );
     return { start, end, names: candidates };
   }
 
-  /** The type and documentation of what stands at `offset`, or undefined. */
-  inspect(text: string, offset: number): string | undefined {
+  /** What stands at `offset`, or undefined where there is nothing to tell. */
+  inspect(text: string, offset: number): Description | undefined {
+    const { code } = withoutUsing(text);
     // Absent where there is nothing to tell, whatever the converter's declaration says.
-    const info = this.#converter.inspect(this.#declared, text, offset) as ts.QuickInfo | undefined;
-    return info && printQuickInfo(info);
+    const info = this.#converter.inspect(this.#declared, code, offset) as ts.QuickInfo | undefined;
+    if (!info) return undefined;
+    return { ...describe(info), path: namesAt(compiler, code, offset) };
   }
 
   #declarationOf(specifier: string, importer: string): string | undefined {
@@ -149,19 +182,6 @@ export class CellCompiler {
   }
 }
 
-/** Whether `text` is a whole cell, needs more lines (indented so far), or cannot be completed. */
-export function completeness(
-  text: string,
-): { status: "complete" | "invalid" } | { status: "incomplete"; indent: string } {
-  const { completed, indent } = isCompleteCode(text);
-  if (!completed) return { status: "incomplete", indent: indent ?? "" };
-  const file = compiler.createSourceFile("cell.ts", text, compiler.ScriptTarget.ES2022);
-  const { parseDiagnostics } = file as ts.SourceFile & {
-    parseDiagnostics?: readonly ts.Diagnostic[];
-  };
-  return { status: parseDiagnostics?.length ? "invalid" : "complete" };
-}
-
 const cellOptions: ts.CompilerOptions = {
   strict: true,
   // tslab's own flag: it would refuse every `await` outside a function and then allow some.
@@ -188,4 +208,14 @@ function problemsIn(diagnostics: readonly ts.Diagnostic[], numUnits: number): Ce
   }));
   const own = all.filter(({ start }) => start < numUnits);
   return own.length > 0 ? own : all.map((problem) => ({ ...problem, start: numUnits, length: 0 }));
+}
+
+function describe({ displayParts, documentation, tags }: ts.QuickInfo): Omit<Description, "path"> {
+  const join = (parts: readonly ts.SymbolDisplayPart[] = []): string =>
+    parts.map(({ text }) => text).join("");
+  const tagged = (tags ?? []).map(({ name, text }) => `@${name} ${join(text)}`.trimEnd());
+  return {
+    signature: join(displayParts),
+    documentation: [join(documentation), ...tagged].filter(Boolean).join("\n\n"),
+  };
 }

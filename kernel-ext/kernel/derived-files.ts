@@ -4,9 +4,20 @@
  */
 import { mkdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { InputError } from "../../src/core/errors.ts";
 import { modifiedMs, type SourceTree } from "./source-tree.ts";
 
-/** Makes the derived text of each source, in the same order. Throws where one cannot be read. */
+/** Sources that nothing can be derived from, with the reason for the first. */
+export class UnreadableSources extends InputError {
+  readonly sources: readonly string[];
+
+  constructor(message: string, sources: readonly string[]) {
+    super(message);
+    this.sources = sources;
+  }
+}
+
+/** Makes the derived text of each source, in the same order. Throws UnreadableSources. */
 export type Derive = (sources: readonly string[]) => string[];
 
 /** File systems and `utimes` round times of change differently. */
@@ -42,6 +53,17 @@ export class DerivedFiles {
     stale.forEach((source, i) => {
       this.#write(source, texts[i]!);
     });
+  }
+
+  /** As `ensureAll`, without the sources that cannot be read: they are the concern of who imports them. */
+  ensureReadable(sources: readonly string[]): void {
+    try {
+      this.ensureAll(sources);
+    } catch (error) {
+      if (!(error instanceof UnreadableSources)) throw error;
+      const left = sources.filter((source) => !error.sources.includes(source));
+      if (left.length < sources.length) this.ensureReadable(left);
+    }
   }
 
   /** The source of a derived file that this object has been asked for. */

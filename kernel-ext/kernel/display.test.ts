@@ -126,6 +126,44 @@ describe("what cells show", function () {
     expect(resultText(exchange)).to.equal(undefined);
   });
 
+  it("animates frames behind a slider, in HTML of its own", async () => {
+    const exchange = await client.execute(
+      'await animate([{ "text/html": "<b>one</b>" }, "<two>", [3]], { labels: ["a", "</script>"], intervalMs: 50 });',
+    );
+    const data = dataOf(displays(exchange)[0]) as Record<string, string>;
+    expect(data["text/plain"]).to.equal("Animation of 3 frames, from a to 3 of 3.");
+    const page = data["text/html"]!;
+    expect(page)
+      .to.include("<div><b>one</b></div><div hidden><pre>&#39;&#60;two&#62;&#39;</pre></div>")
+      .and.to.include('<input type="range" min="0" max="2"');
+    expect(page.match(/<\/script>/g)).to.have.length(1);
+    expect(page).to.not.match(/(?:src|href)=/);
+    for (const [code, message] of [
+      ["await animate([])", "1 to 500 frames"],
+      ['await animate([{ "text/html": "x".repeat(600_000) }])', "show fewer, or smaller"],
+    ] as const) {
+      const { reply } = await client.execute(code, { stop_on_error: false });
+      expect(reply["ename"]).to.equal("UsageError");
+      expect(reply["evalue"]).to.include(message);
+    }
+  });
+
+  it("draws a bar that moves, no faster than one can see, and goes to the engine as it is", async () => {
+    const exchange = await client.execute(
+      'import type { Progress } from "infinity-inference/core/progress"; const bar: Progress = progress(1000, "Layers"); for (let i = 1; i <= 1000; i++) bar.update(i, 1000); bar.finish(); const other = progress(4); other.step();',
+    );
+    const first = displays(exchange)[0]!;
+    expect(dataOf(first)["text/plain"]).to.equal("Layers: 0 of 1000 (0 %)");
+    const updates = contentsOf(exchange, "update_display_data").filter(
+      ({ transient }) => JSON.stringify(transient) === JSON.stringify(first["transient"]),
+    );
+    expect(updates.length).to.be.within(2, 20);
+    expect(dataOf(updates.at(-1))["text/plain"]).to.equal("Layers: 1000 of 1000 (100 %)");
+    expect(dataOf(updates.at(-1))["text/html"]).to.include('<progress value="1000" max="1000"');
+    const last = contentsOf(exchange, "update_display_data").at(-1);
+    expect(dataOf(last)["text/plain"]).to.equal("1 of 4 (25 %)");
+  });
+
   it("fails the cell, not the kernel, for a display that is not JSON", async () => {
     const code =
       'const loop: Record<string, unknown> = {}; loop["self"] = loop; display({ "application/json": loop });';

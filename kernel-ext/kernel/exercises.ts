@@ -17,22 +17,23 @@ export interface ExerciseContext {
   readonly root: string;
   /** The path of the notebook, where the server told it. */
   readonly notebook: string | undefined;
-  load(specifier: string): unknown;
+  readonly load: (specifier: string) => unknown;
 }
 
 /** Saves the body of a `%%exercise` cell. Throws UsageError or InputError of one sentence. */
-export function saveExercise(
-  context: ExerciseContext,
-  args: readonly string[],
-  code: string,
-): MimeBundle {
-  const [name, ...rest] = args;
-  if (name === undefined || rest.length > 0) {
+export function saveExercise(context: ExerciseContext, name: string, code: string): MimeBundle {
+  if (!/^\S+$/.test(name)) {
     throw new UsageError("Give one exercise to save into, as in %%exercise roundHalfEven.");
   }
   const course = context.load("infinity-inference/course/exercise-file") as typeof exerciseFile;
   const { message } = course.saveExercise(context.root, name, code, slugOf(context.notebook));
   return { "text/html": `<p>${escapeHtml(message)}</p>`, "text/plain": message };
+}
+
+/** A report, and how a notebook shows it. */
+export interface ShownReport {
+  readonly report: report.GradeReport;
+  readonly bundle: MimeBundle;
 }
 
 /**
@@ -42,7 +43,7 @@ export function saveExercise(
 export async function gradeReport(
   context: ExerciseContext,
   args: readonly string[],
-): Promise<MimeBundle> {
+): Promise<ShownReport> {
   const [project, exercise, ...rest] = args;
   if (project === undefined || rest.length > 0) {
     throw new UsageError(
@@ -54,7 +55,8 @@ export async function gradeReport(
   const { reportHtml, reportText } = context.load(
     "infinity-inference/course/report",
   ) as typeof report;
-  return { "text/html": reportHtml(graded), "text/plain": reportText(graded) };
+  const bundle = { "text/html": reportHtml(graded), "text/plain": reportText(graded) };
+  return { report: graded, bundle };
 }
 
 /** The project of a notebook that is named as one: `…/01-linear-quantizer.ipynb`. */

@@ -29,6 +29,8 @@ export interface CompilerHooks {
   watch(file: string, changed: ts.FileWatcherCallback): ts.FileWatcher;
   /** Told of the errors in a cell, before tslab shortens them. */
   diagnosed(diagnostics: readonly ts.Diagnostic[]): void;
+  /** Changes the cell before its types are taken away. */
+  transform(): ts.TransformerFactory<ts.SourceFile>;
   /** Told of the source maps of a cell: TypeScript to ES module, and ES module to CommonJS. */
   mapped(toModule: string, toCommonJs: string): void;
 }
@@ -139,6 +141,12 @@ function createLightBuilder(
 ): ts.BuilderProgram {
   builder = fork.createAbstractBuilder(...args);
   builder.getAllDependencies = (file) => [file.fileName];
+  const emit = builder.emit.bind(builder);
+  builder.emit = (file, write, cancellation, onlyDeclarations, transformers) =>
+    emit(file, write, cancellation, onlyDeclarations, {
+      ...transformers,
+      before: [hooks.transform()],
+    });
   return builder;
 }
 
@@ -160,10 +168,50 @@ function transpileWithMaps(input: string, options: ts.TranspileOptions): ts.Tran
     /^([^]*)\/\/# sourceMappingURL=data:application\/json;base64,(\S+)\s*$/.exec(input) ?? [];
   const output = fork.transpileModule(code, {
     ...options,
+    transformers: { after: [exportedImports] },
     compilerOptions: { ...options.compilerOptions, sourceMap: true },
   });
   if (map) hooks.mapped(Buffer.from(map, "base64").toString("utf8"), output.sourceMapText ?? "");
   return output;
+}
+
+/**
+ * TypeScript exports an import by `Object.defineProperty(exports, "a", { get })`, for good. Here it
+ * becomes the plain `exports.a = value`, so that a later cell may declare the same name anew.
+ */
+function exportedImports(context: ts.TransformationContext): ts.Transformer<ts.SourceFile> {
+  const { factory } = context;
+  return (file) => {
+    const statements = file.statements.map((statement) => {
+      const [name, value] = exportedGetter(statement) ?? [];
+      if (name === undefined || value === undefined) return statement;
+      const target = factory.createPropertyAccessExpression(
+        factory.createIdentifier("exports"),
+        name,
+      );
+      return factory.createExpressionStatement(factory.createAssignment(target, value));
+    });
+    return factory.updateSourceFile(file, statements);
+  };
+}
+
+/** Name and value of `Object.defineProperty(exports, "name", { …, get: function () { return value; } })`. */
+function exportedGetter(statement: ts.Statement): [string, ts.Expression | undefined] | undefined {
+  if (!fork.isExpressionStatement(statement) || !fork.isCallExpression(statement.expression)) {
+    return undefined;
+  }
+  const [target, name, descriptor] = statement.expression.arguments;
+  if (!target || !fork.isIdentifier(target) || target.text !== "exports") return undefined;
+  if (!name || !fork.isStringLiteral(name)) return undefined;
+  if (!descriptor || !fork.isObjectLiteralExpression(descriptor)) return undefined;
+  for (const property of descriptor.properties) {
+    if (!fork.isPropertyAssignment(property)) continue;
+    const getter = property.initializer;
+    if (!fork.isFunctionExpression(getter)) continue;
+    const [returned] = getter.body.statements;
+    if (returned && fork.isReturnStatement(returned)) return [name.text, returned.expression];
+  }
+  return undefined;
 }
 
 /**

@@ -18,6 +18,13 @@ export function courseRoot(environment: NodeJS.ProcessEnv): string {
   return realpathSync(environment["INFINITY_ROOT"] ?? home);
 }
 
+/** Where the cells of earlier sessions are remembered, unless INFINITY_HISTORY names a file. */
+export function historyFile(environment: NodeJS.ProcessEnv): string {
+  return (
+    environment["INFINITY_HISTORY"] ?? join(courseRoot(environment), ".infinity", "history.jsonl")
+  );
+}
+
 /** Whether Node was started with `file`, a module's own file name. */
 export function isEntry(file: string): boolean {
   const [, entry] = process.argv;

@@ -156,6 +156,17 @@ describe("imports of cells", function () {
     expect(await result(code)).to.equal("2");
   });
 
+  it("loads the engine where one of its files cannot be a module of a notebook", async () => {
+    write("src/script.ts", "export {};\nawait Promise.resolve();\n");
+    write("src/fresh.ts", "export const fresh = 1;\n");
+    const other = await JupyterClient.start({ cwd: root, env: { INFINITY_ROOT: root } });
+    const code = 'import { fresh } from "infinity-inference/fresh"; fresh';
+    expect(resultText(await other.execute(code))).to.equal("1");
+    const { reply } = await other.execute('import "infinity-inference/script";');
+    expect(reply["evalue"]).to.match(/^src\/script\.ts:2:1: Top-level await/);
+    await other.stop();
+  });
+
   it("loads arquero, danfojs and tfjs, typed, without a word on stderr", async () => {
     const tables = await client.execute(
       'import * as aq from "arquero";\nimport * as dfd from "danfojs-node";\nconst frame = new dfd.DataFrame({ a: [1, 2] });\nframe["a"].sum() + aq.table({ x: [1, 2] }).numRows()',

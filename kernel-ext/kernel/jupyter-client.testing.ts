@@ -14,6 +14,7 @@ export interface Received {
   /** The `msg_id` of the request that it answers. */
   readonly parent: string | undefined;
   readonly content: Record<string, unknown>;
+  readonly buffers: readonly Buffer[];
 }
 
 /** All that one request brought: its reply, and what was published for it up to idle. */
@@ -36,8 +37,9 @@ export class JupyterClient {
   readonly #process: ChildProcess;
   readonly #folder: string;
   readonly #key: string;
-  readonly #shell = new Dealer();
+  readonly #shell: Dealer;
   readonly #control = new Dealer();
+  readonly #stdin: Dealer;
   readonly #iopub = new Subscriber();
   readonly #heartbeatAddress: string;
   readonly #received: { socket: string; message: Received }[] = [];
@@ -47,6 +49,10 @@ export class JupyterClient {
 
   private constructor(folder: string, ports: readonly number[], spawnOptions: SpawnOptions) {
     this.#folder = folder;
+    // A question goes to the stdin socket of the client whose shell socket sent the cell.
+    const routingId = randomUUID();
+    this.#shell = new Dealer({ routingId });
+    this.#stdin = new Dealer({ routingId });
     this.#key = randomUUID();
     const [shell, iopub, stdin, control, hb] = ports;
     const file = join(folder, "connection.json");
@@ -63,15 +69,29 @@ export class JupyterClient {
       signature_scheme: "hmac-sha256",
     };
     writeFileSync(file, JSON.stringify({ ...addresses, ...rest, key: this.#key }));
-    this.#process = spawn(
+    const [program, ...args] = spawnOptions.command ?? [
       process.execPath,
-      [join(builtKernel, "main.cjs"), "--connection-file", file],
-      { cwd: spawnOptions.cwd, env: { ...process.env, ...spawnOptions.env } },
+      join(builtKernel, "main.cjs"),
+      "--connection-file",
+      "{connection_file}",
+    ];
+    this.#process = spawn(
+      program!,
+      args.map((arg) => arg.replace("{connection_file}", file)),
+      {
+        cwd: spawnOptions.cwd,
+        env: {
+          ...process.env,
+          INFINITY_HISTORY: join(folder, "history.jsonl"),
+          ...spawnOptions.env,
+        },
+      },
     );
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.on("data", (chunk: Buffer) => (this.log += chunk.toString()));
     }
     this.#shell.connect(`tcp://127.0.0.1:${shell}`);
+    this.#stdin.connect(`tcp://127.0.0.1:${stdin}`);
     this.#control.connect(`tcp://127.0.0.1:${control}`);
     this.#iopub.connect(`tcp://127.0.0.1:${iopub}`);
     this.#iopub.subscribe();
@@ -79,15 +99,21 @@ export class JupyterClient {
     for (const [name, socket] of Object.entries({
       shell: this.#shell,
       control: this.#control,
+      stdin: this.#stdin,
       iopub: this.#iopub,
     })) {
       void this.#listen(name, socket);
     }
   }
 
+  /** The kernel's process. */
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
   /** Starts a kernel and waits until its published messages arrive. */
   static async start(options: SpawnOptions = {}): Promise<JupyterClient> {
-    await builtOnce();
+    if (!options.command) await builtOnce();
     const folder = mkdtempSync(join(tmpdir(), "infinity-kernel-"));
     const client = new JupyterClient(folder, await freePorts(5), options);
     for (let heard = false; !heard;) {
@@ -105,7 +131,7 @@ export class JupyterClient {
   async send(
     type: string,
     content: object,
-    { control = false, key = this.#key }: { control?: boolean; key?: string } = {},
+    { socket = "shell", key = this.#key, buffers = [] }: SendOptions = {},
   ): Promise<string> {
     const id = randomUUID();
     const date = new Date().toISOString();
@@ -120,7 +146,8 @@ export class JupyterClient {
     const parts = [header, {}, {}, content].map((part) => JSON.stringify(part));
     const hmac = createHmac("sha256", key);
     for (const part of parts) hmac.update(part);
-    await (control ? this.#control : this.#shell).send(["<IDS|MSG>", hmac.digest("hex"), ...parts]);
+    const frames = ["<IDS|MSG>", hmac.digest("hex"), ...parts, ...buffers];
+    await { shell: this.#shell, control: this.#control, stdin: this.#stdin }[socket].send(frames);
     return id;
   }
 
@@ -142,7 +169,7 @@ export class JupyterClient {
     content: object,
     socket: "shell" | "control" = "shell",
   ): Promise<Exchange> {
-    return this.exchange(await this.send(type, content, { control: socket === "control" }), socket);
+    return this.exchange(await this.send(type, content, { socket }), socket);
   }
 
   /** Runs a cell. */
@@ -153,6 +180,16 @@ export class JupyterClient {
   /** The next publication of a running request that fits. */
   published(id: string, type: string): Promise<Received> {
     return this.#next("iopub", (message) => message.parent === id && message.type === type);
+  }
+
+  /** The question of a running cell. */
+  question(id: string): Promise<Received> {
+    return this.#next("stdin", ({ parent }) => parent === id);
+  }
+
+  /** Answers a question. */
+  async answer(value: string): Promise<void> {
+    await this.send("input_reply", { status: "ok", value }, { socket: "stdin" });
   }
 
   /** Sends one heartbeat and gives back what came. */
@@ -175,7 +212,9 @@ export class JupyterClient {
   async stop(): Promise<void> {
     this.#process.kill("SIGKILL");
     if (this.#process.exitCode === null && this.#process.signalCode === null) await this.exited();
-    for (const socket of [this.#shell, this.#control, this.#iopub]) socket.close();
+    for (const socket of [this.#shell, this.#control, this.#stdin, this.#iopub]) {
+      socket.close();
+    }
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -189,6 +228,7 @@ export class JupyterClient {
         type: String(header!["msg_type"]),
         parent: parent!["msg_id"] as string | undefined,
         content: content!,
+        buffers: frames.slice(start + 6),
       };
       this.#received.push({ socket: name, message });
       this.#wake();
@@ -222,7 +262,15 @@ export class JupyterClient {
   }
 }
 
+interface SendOptions {
+  readonly socket?: "shell" | "control" | "stdin";
+  readonly key?: string;
+  readonly buffers?: readonly Uint8Array[];
+}
+
 interface SpawnOptions {
+  /** Another kernel; `{connection_file}` stands for the path of the file that it reads. */
+  readonly command?: readonly string[];
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
 }

@@ -1,49 +1,59 @@
 /**
  * Answers the requests of the shell socket, one after the other: execution, completion, inspection.
  * Every request is bracketed by busy and idle, and everything a cell shows comes before its idle.
+ * Messages of open comms alone do not wait for the cell before them.
  */
 import type { z } from "zod";
 import { InputError } from "../../src/core/errors.ts";
+import type { CommExtras, CommType } from "./comms.ts";
+import { historyRequest, type History } from "./history.ts";
 import { log } from "./log.ts";
-import type { Header, Message } from "./messages.ts";
-import type { Notebook, Outcome, Show } from "./notebook.ts";
+import type { Message } from "./messages.ts";
+import type { FrontEnd, Notebook, Outcome, Show } from "./notebook.ts";
 import { CellOutput, type StreamName } from "./output.ts";
 import { codePointPosition, unitOffset } from "./positions.ts";
+import { Questions } from "./questions.ts";
 import * as requests from "./requests.ts";
+import type { StopSignal } from "./stop-signal.ts";
 import type { Wire } from "./wire.ts";
 
-/** Loads the session, which is slow because of the compiler; `show` is where it displays. */
-export type NotebookLoader = (show: Show) => Promise<Notebook>;
+/** What a kernel is made of. */
+export interface KernelParts {
+  readonly clients: Pick<Wire, "ask" | "publish" | "reply" | "takeArrived">;
+  readonly signal: StopSignal;
+  /** Reads the cells of earlier sessions, on demand. */
+  readonly history: () => History;
+  /** Loads the session, which is slow because of the compiler. */
+  readonly load: (frontEnd: FrontEnd) => Promise<Notebook>;
+}
 
-/** The part of a wire that the kernel speaks to. */
-export type Clients = Pick<Wire, "publish" | "reply" | "takeArrived">;
+interface Answer {
+  readonly type: string;
+  readonly content: object;
+}
 
-type Answer = { readonly type: string; readonly content: object } | undefined;
-
-/** The cell that output belongs to: the running one, or else the last that ran. */
-interface CurrentCell {
-  readonly header: Header;
+/** The request that output belongs to: the running one, or else the last that ran. */
+interface Current {
+  readonly request: Message;
   readonly output: CellOutput;
+  readonly allowsInput: boolean;
 }
 
 export class Kernel {
-  readonly #clients: Clients;
-  readonly #notebook: () => Promise<Notebook>;
+  readonly #parts: KernelParts;
+  readonly #clients: KernelParts["clients"];
+  readonly #questions = new Questions();
+  #loading: Promise<Notebook> | undefined;
+  #loaded: Notebook | undefined;
+  #history: History | undefined;
   #queue: Message[] = [];
   #serving = false;
   #count = 0;
-  #loaded: Notebook | undefined;
-  #current: CurrentCell | undefined;
+  #current: Current | undefined;
 
-  constructor(clients: Clients, load: NotebookLoader) {
-    this.#clients = clients;
-    let loading: Promise<Notebook> | undefined;
-    this.#notebook = async () => {
-      loading ??= load((bundle, options) => {
-        this.#show(bundle, options);
-      });
-      return (this.#loaded = await loading);
-    };
+  constructor(parts: KernelParts) {
+    this.#parts = parts;
+    this.#clients = parts.clients;
   }
 
   /** Loads the session ahead of the first cell. */
@@ -54,13 +64,24 @@ export class Kernel {
 
   /** Takes a request; it is answered when those before it are. */
   receive(request: Message): void {
+    if (this.#isForOpenComm(request)) {
+      this.#serveComm(request);
+      return;
+    }
     this.#queue.push(request);
     if (!this.#serving) void this.#serve();
   }
 
-  /** Stops the running cell. */
+  /** Takes an answer to a cell's question. */
+  receiveInput({ content }: Message): void {
+    const parsed = requests.inputReply.safeParse(content);
+    if (parsed.success) this.#questions.answer(parsed.data.value);
+    else log("An answer without a value was dropped.");
+  }
+
+  /** Stops the running cell, if it is the one that Stop was meant for. */
   interrupt(): void {
-    this.#loaded?.interrupt();
+    if (this.#parts.signal.requested) this.#loaded?.interrupt();
   }
 
   /** Prints below the current cell; before the first cell there is nobody to read it. */
@@ -72,6 +93,22 @@ export class Kernel {
   printStray(error: unknown): void {
     if (!this.#loaded || !this.#current) log(error);
     else this.print("stderr", `${this.#loaded.describe(error).traceback.join("\n")}\n`);
+  }
+
+  async #notebook(): Promise<Notebook> {
+    this.#loading ??= this.#parts.load({
+      show: (...shown) => {
+        this.#show(...shown);
+      },
+      clear: (wait) => {
+        this.#publishCurrent("clear_output", { wait });
+      },
+      ask: (prompt, password) => this.#ask(prompt, password),
+      sendComm: (...sent) => {
+        this.#publishCurrent(...sent);
+      },
+    });
+    return (this.#loaded = await this.#loading);
   }
 
   async #serve(): Promise<void> {
@@ -91,9 +128,10 @@ export class Kernel {
     this.#serving = false;
   }
 
-  async #answer(request: Message): Promise<Answer> {
+  async #answer(request: Message): Promise<Answer | undefined> {
     const { content } = request;
-    switch (request.header.msg_type) {
+    const type = request.header.msg_type;
+    switch (type) {
       case "execute_request":
         return await this.#execute(request, parse(requests.executeRequest, content));
       case "complete_request":
@@ -105,27 +143,31 @@ export class Kernel {
         return { type: "is_complete_reply", content: (await this.#notebook()).isComplete(code) };
       }
       case "history_request":
-        return { type: "history_reply", content: { status: "ok", history: [] } };
-      case "comm_info_request":
-        return { type: "comm_info_reply", content: { status: "ok", comms: {} } };
-      case "comm_open": {
-        // No target is registered here: the protocol wants such a comm closed at once.
-        const { comm_id } = parse(requests.commOpen, content);
-        this.#clients.publish(request.header, {
-          type: "comm_close",
-          content: { comm_id, data: {} },
-        });
-        return undefined;
+        return this.#findInHistory(content);
+      case "comm_info_request": {
+        const { target_name } = parse(requests.commInfoRequest, content);
+        const comms = (await this.#notebook()).comms.info(target_name);
+        return { type: "comm_info_reply", content: { status: "ok", comms } };
       }
+      case "comm_open":
+      case "comm_msg":
+      case "comm_close":
+        this.#dispatchComm(await this.#notebook(), type, request);
+        return undefined;
       default:
         return undefined;
     }
   }
 
   async #execute(request: Message, asked: requests.ExecuteRequest): Promise<Answer> {
+    this.#parts.signal.clear();
     const notebook = await this.#notebook();
-    if (asked.store_history && !asked.silent) this.#count++;
-    const outcome = await this.#runCell(notebook, request.header, asked);
+    if (asked.store_history && !asked.silent) {
+      this.#count++;
+      this.#openHistory().add(this.#count, asked.code);
+    }
+    const outcome = await this.#runCell(notebook, request, asked);
+    this.#questions.clear();
     const execution_count = this.#count;
     if (outcome.status === "error") {
       this.#clients.publish(request.header, { type: "error", content: outcome.error });
@@ -141,17 +183,14 @@ export class Kernel {
   /** Runs a cell and publishes its input, what it prints, and its result. */
   async #runCell(
     notebook: Notebook,
-    header: Header,
-    { code, silent }: requests.ExecuteRequest,
+    request: Message,
+    { code, silent, allow_stdin }: requests.ExecuteRequest,
   ): Promise<Outcome> {
     const execution_count = this.#count;
     const publish = (type: string, content: object): void => {
-      this.#clients.publish(header, { type, content });
+      this.#clients.publish(request.header, { type, content });
     };
-    const output = new CellOutput((name, text) => {
-      publish("stream", { name, text });
-    });
-    this.#current = { header, output };
+    const { output } = (this.#current = this.#outputOf(request, allow_stdin));
     if (!silent) publish("execute_input", { code, execution_count });
     const outcome = await notebook.execute(code, `cell ${execution_count}`);
     output.flush();
@@ -163,6 +202,13 @@ export class Kernel {
       // A value may describe itself by something that is not JSON.
       return { status: "error", error: notebook.describe(error) };
     }
+  }
+
+  #outputOf(request: Message, allowsInput: boolean): Current {
+    const output = new CellOutput((name, text) => {
+      this.#clients.publish(request.header, { type: "stream", content: { name, text } });
+    });
+    return { request, output, allowsInput };
   }
 
   /** Gives up the cells that were sent to run after the one that failed; no others. */
@@ -196,26 +242,75 @@ export class Kernel {
   }
 
   async #inspect({ code, cursor_pos }: requests.CursorRequest): Promise<Answer> {
-    const text = (await this.#notebook()).inspect(code, unitOffset(code, cursor_pos));
-    const data = text === undefined ? {} : { "text/plain": text };
+    const data = (await this.#notebook()).inspect(code, unitOffset(code, cursor_pos));
     return {
       type: "inspect_reply",
-      content: { status: "ok", found: text !== undefined, data, metadata: {} },
+      content: { status: "ok", found: data !== undefined, data: data ?? {}, metadata: {} },
     };
   }
 
-  #show(...[bundle, { id, update }]: Parameters<Show>): void {
-    if (!this.#current) return;
-    const { header, output } = this.#current;
-    output.flush();
-    this.#clients.publish(header, {
-      type: update ? "update_display_data" : "display_data",
-      content: {
-        data: bundle,
-        metadata: {},
-        transient: id === undefined ? {} : { display_id: id },
-      },
+  #findInHistory(content: object): Answer {
+    const request = parse(historyRequest, content);
+    const history = this.#openHistory()
+      .find(request)
+      // Results are not kept: with them a file could hold what a cell only meant to show.
+      .map(([session, line, input]) => [session, line, request.output ? [input, null] : input]);
+    return { type: "history_reply", content: { status: "ok", history } };
+  }
+
+  #openHistory(): History {
+    return (this.#history ??= this.#parts.history());
+  }
+
+  #isForOpenComm({ header, content }: Message): boolean {
+    if (header.msg_type !== "comm_msg" && header.msg_type !== "comm_close") return false;
+    const { comm_id } = content;
+    return typeof comm_id === "string" && this.#loaded?.comms.has(comm_id) === true;
+  }
+
+  /** Serves a message of a comm at once, so that a cell can wait for it. */
+  #serveComm(request: Message): void {
+    const running = this.#current;
+    this.#status("busy", request);
+    this.#dispatchComm(this.#loaded!, request.header.msg_type as CommType, request);
+    this.#status("idle", request);
+    if (this.#serving) this.#current = running;
+  }
+
+  #dispatchComm(notebook: Notebook, type: CommType, request: Message): void {
+    const { content, metadata, buffers } = request;
+    const current = (this.#current = this.#outputOf(request, false));
+    try {
+      notebook.comms.receive(type, content, { metadata, buffers });
+    } catch (error) {
+      this.printStray(error);
+    }
+    current.output.flush();
+  }
+
+  #ask(prompt: string, password: boolean): Promise<string> {
+    const asking = this.#current;
+    if (!asking?.allowsInput) {
+      throw new InputError("Nobody answers: this client runs cells without asking for input.");
+    }
+    return this.#questions.ask(() => {
+      asking.output.flush();
+      this.#clients.ask(asking.request, { type: "input_request", content: { prompt, password } });
     });
+  }
+
+  #show(...[bundle, { id, update }]: Parameters<Show>): void {
+    this.#publishCurrent(update ? "update_display_data" : "display_data", {
+      data: bundle,
+      metadata: {},
+      transient: id === undefined ? {} : { display_id: id },
+    });
+  }
+
+  /** Publishes for the current request, after what it has printed. */
+  #publishCurrent(type: string, content: object, extras: CommExtras = {}): void {
+    this.#current?.output.flush();
+    this.#clients.publish(this.#current?.request.header ?? null, { type, content, ...extras });
   }
 
   #replyFailure(request: Message, error: unknown): void {

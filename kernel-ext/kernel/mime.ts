@@ -7,18 +7,19 @@ import { inspect } from "node:util";
 /** Representations of one value by MIME type; a client shows the richest that it knows. */
 export type MimeBundle = Readonly<Record<string, unknown>>;
 
-/** The method by which a value gives its own bundle, or a promise of it. */
+/** The method by which a value gives its own bundle, a promise of it, or undefined to show nothing. */
 export const displaySymbol: unique symbol = Symbol.for("Jupyter.display") as never;
+
+type Bundle = MimeBundle | undefined;
 
 /** Rows of a table that are shown. */
 const maxRows = 20;
 
-/** The bundle of any value. Throws what the value's own method throws. */
-export function bundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
+/** The bundle of any value; undefined for one that shows nothing. Throws what the value's own method throws. */
+export function bundleOf(value: unknown): Bundle | Promise<Bundle> {
   if (isObject(value)) {
     const own = value[displaySymbol];
-    if (typeof own === "function")
-      return (own as () => MimeBundle | Promise<MimeBundle>).call(value);
+    if (typeof own === "function") return (own as () => Bundle | Promise<Bundle>).call(value);
     if (isArqueroTable(value)) {
       const limit = { limit: maxRows };
       return { "text/html": value.toHTML(limit), "text/plain": value.toMarkdown(limit).trimEnd() };
@@ -38,6 +39,44 @@ export function isBundle(value: unknown): value is MimeBundle {
 /** `value` as Node's own prompt would print it, without colours. */
 export function textOf(value: unknown): string {
   return inspect(value, { colors: false });
+}
+
+/** A bundle as HTML: its own, or a picture, or its text. */
+export function htmlOf(bundle: MimeBundle): string {
+  const html = bundle["text/html"] ?? bundle["image/svg+xml"];
+  if (typeof html === "string") return html;
+  const png = bundle["image/png"];
+  if (typeof png !== "string") return `<pre>${escapeHtml(textIn(bundle))}</pre>`;
+  return `<img alt="${escapeHtml(textIn(bundle))}" src="data:image/png;base64,${escapeHtml(png)}">`;
+}
+
+/** The text of a bundle; empty where it has none. */
+export function textIn(bundle: MimeBundle): string {
+  const text = bundle["text/plain"];
+  return typeof text === "string" ? text : "";
+}
+
+/** A table as HTML and as text. */
+export function tableBundle(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+): MimeBundle {
+  const widths = header.map((name, i) =>
+    Math.max(name.length, ...rows.map((row) => row[i]!.length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => cell.padEnd(widths[i]!))
+      .join("  ")
+      .trimEnd();
+  return {
+    "text/html": tableHtml(
+      header,
+      rows.map((row) => [...row]),
+      [rows.length],
+    ),
+    "text/plain": [header, ...rows].map(line).join("\n"),
+  };
 }
 
 /** Text for HTML. */

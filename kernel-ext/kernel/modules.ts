@@ -5,9 +5,8 @@
 import type * as esbuild from "esbuild";
 import { readFileSync } from "node:fs";
 import Module from "node:module";
-import { basename, join } from "node:path";
-import { InputError } from "../../src/core/errors.ts";
-import { DerivedFiles } from "./derived-files.ts";
+import { basename, join, resolve } from "node:path";
+import { DerivedFiles, UnreadableSources } from "./derived-files.ts";
 import { requireFromHome } from "./home.ts";
 import { modifiedMs, type SourceTree } from "./source-tree.ts";
 
@@ -74,6 +73,14 @@ export class Modules {
     }
   }
 
+  /** Forgets every loaded source, and says how many there were. */
+  dropAll(cache: NodeJS.Dict<NodeJS.Module>): number {
+    const files = [...this.#loadedMs.keys()];
+    this.#loadedMs.clear();
+    for (const file of files) Reflect.deleteProperty(cache, file);
+    return files.length;
+  }
+
   /** The compiled text of a source, with its source map as the last line. */
   compiledText(file: string): string {
     return readFileSync(this.#files.ensure(file), "utf8");
@@ -91,16 +98,11 @@ export class Modules {
   #prepare(): void {
     if (this.#prepared) return;
     this.#prepared = true;
-    try {
-      this.#files.ensureAll(this.#tree.engineSources());
-    } catch (error) {
-      // A broken source that this notebook does not import is not its concern.
-      if (!(error instanceof InputError)) throw error;
-    }
+    this.#files.ensureReadable(this.#tree.engineSources());
   }
 }
 
-/** Makes CommonJS of ES modules in TypeScript. Throws InputError that names file and line. */
+/** Makes CommonJS of ES modules in TypeScript. Throws UnreadableSources. */
 function compileModules(sources: readonly string[]): string[] {
   const { buildSync } = requireFromHome("esbuild") as typeof esbuild;
   const options = {
@@ -131,7 +133,9 @@ function compileModules(sources: readonly string[]): string[] {
     const texts = new Map(outputFiles.map(({ path, text }) => [basename(path, ".js"), text]));
     return sources.map((_, i) => texts.get(String(i))!);
   } catch (error) {
-    throw new InputError(sentenceOf(error as esbuild.BuildFailure));
+    const failure = error as esbuild.BuildFailure;
+    const files = failure.errors.map(({ location }) => resolve(location?.file ?? ""));
+    throw new UnreadableSources(sentenceOf(failure), files);
   }
 }
 

@@ -8,6 +8,8 @@ export interface ExecuteRequest {
   readonly store_history: boolean;
   readonly user_expressions: Readonly<Record<string, string>>;
   readonly stop_on_error: boolean;
+  /** Whether the client answers `input`. */
+  readonly allow_stdin: boolean;
 }
 
 export const executeRequest: z.ZodType<ExecuteRequest> = z.object({
@@ -16,6 +18,7 @@ export const executeRequest: z.ZodType<ExecuteRequest> = z.object({
   store_history: z.boolean().default(true),
   user_expressions: z.record(z.string(), z.string()).default({}),
   stop_on_error: z.boolean().default(true),
+  allow_stdin: z.boolean().default(false),
 });
 
 /** A place in a cell, in Unicode code points. */
@@ -31,4 +34,8 @@ export const cursorRequest: z.ZodType<CursorRequest> = z.object({
 
 export const codeRequest: z.ZodType<{ readonly code: string }> = z.object({ code: z.string() });
 
-export const commOpen: z.ZodType<{ readonly comm_id: string }> = z.object({ comm_id: z.string() });
+export const commInfoRequest: z.ZodType<{ readonly target_name?: string | undefined }> = z.object({
+  target_name: z.string().optional(),
+});
+
+export const inputReply: z.ZodType<{ readonly value: string }> = z.object({ value: z.string() });

@@ -60,6 +60,7 @@ export class StackTraces {
   readonly #cells = new Map<string, Script>();
   readonly #modules = new Map<string, { compiled: string; script: Script }>();
   readonly #places = new WeakMap<Error, readonly Place[]>();
+  readonly #whole = new WeakMap<Error, string>();
 
   /** `compiledText` gives the code of a source below `root` with its map inline. */
   constructor(root: string, kernelFolder: string, compiledText: (file: string) => string) {
@@ -86,20 +87,31 @@ export class StackTraces {
     return typeof error.stack === "string" ? (this.#places.get(error) ?? []) : [];
   }
 
+  /** The stack with all frames, those of the kernel as well. */
+  wholeOf(error: Error): string {
+    const { stack } = error;
+    return this.#whole.get(error) ?? stack ?? String(error);
+  }
+
   #format(error: Error, sites: readonly NodeJS.CallSite[]): string {
     const places: Place[] = [];
     const frames: string[] = [];
+    const all: string[] = [];
     for (const site of sites) {
       const file = site.getFileName();
-      if (file && this.#isKernels(file)) continue;
       const place = file
         ? this.#place(file, site.getLineNumber() ?? 1, site.getColumnNumber() ?? 1)
         : undefined;
+      const frame = `\n    at ${frameText(site, file, place)}`;
+      all.push(frame);
+      if (file && this.#isKernels(file)) continue;
       if (place) places.push(place);
-      frames.push(`\n    at ${frameText(site, file, place)}`);
+      frames.push(frame);
     }
+    const head = headOf(error);
     this.#places.set(error, places);
-    return headOf(error) + frames.join("");
+    this.#whole.set(error, head + all.join(""));
+    return head + frames.join("");
   }
 
   #isKernels(file: string): boolean {
@@ -145,9 +157,9 @@ export function messageAsWritten(message: string): string {
 
 /** V8's own text for a frame, with the place as it was written. */
 function frameText(site: Frame, file: string | null | undefined, place: Place | undefined): string {
+  if (!file || !place) return site.toString();
   // A function of an earlier cell is called on the object that holds what cells declare.
-  const text = site.toString().replace(/^Proxy\./, "");
-  if (!file || !place) return text;
+  const text = site.toString().replace(/^Object\./, "");
   const position = `${file}:${site.getLineNumber() ?? 1}:${site.getColumnNumber() ?? 1}`;
   return text.replace(position, `${place.label}:${place.line}:${place.column}`);
 }

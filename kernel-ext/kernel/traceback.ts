@@ -4,6 +4,7 @@
  */
 import { inspect } from "node:util";
 import type { CellProblem } from "./compiler.ts";
+import type { MimeBundle } from "./mime.ts";
 import { messageAsWritten, type Place, type StackTraces } from "./stack-traces.ts";
 
 /** Name, message and lines of an error, as Jupyter wants them. */
@@ -51,6 +52,15 @@ export function thrown(value: unknown, stacks: StackTraces): ErrorContent {
   }
   const evalue = value instanceof TypeError ? messageAsWritten(value.message) : value.message;
   return { ename: value.name, evalue, traceback: linesOf(value, stacks, maxCauses) };
+}
+
+/** The stack of an error with every frame, ours and Node's too, as `%trace` shows it. */
+export function wholeStack(error: unknown, stacks: StackTraces): MimeBundle {
+  if (error === undefined) return { "text/plain": "No cell has failed yet." };
+  if (!(error instanceof Error)) return { "text/plain": `Thrown: ${inspect(error)}` };
+  const stack = stacks.wholeOf(error);
+  const cause = error.cause === undefined ? "" : `\ncaused by:\n${inspect(error.cause)}`;
+  return { "text/plain": stack + cause };
 }
 
 function linesOf(error: Error, stacks: StackTraces, numCauses: number): string[] {

@@ -10,10 +10,13 @@ import type { SocketName } from "./connection.ts";
 import { kernelInfo } from "./kernel-info.ts";
 import { log } from "./log.ts";
 import { MessageCodec, type Header, type Message } from "./messages.ts";
+import { endTree, newestChild } from "./process-tree.ts";
 import { SendQueue } from "./send-queue.ts";
+import { StopSignal } from "./stop-signal.ts";
 import type { FromWire, ToWire, WireData } from "./wire-protocol.ts";
 
-const { connection, port: main, bytesInFlight } = workerData as WireData;
+const { connection, port: main, bytesInFlight, stopSignal } = workerData as WireData;
+const signal = new StopSignal(stopSignal);
 const codec = new MessageCodec(connection.key);
 const inFlight = new Int32Array(bytesInFlight);
 
@@ -28,6 +31,7 @@ const sockets = {
 const queues = {
   shell: new SendQueue(sockets.shell),
   control: new SendQueue(sockets.control),
+  stdin: new SendQueue(sockets.stdin),
   iopub: new SendQueue(sockets.iopub),
 };
 
@@ -45,6 +49,7 @@ async function start(): Promise<void> {
   void answerHeartbeats();
   void serve("shell");
   void serve("control");
+  void serve("stdin");
   endWithParent();
   tell({ kind: "ready" });
 }
@@ -66,10 +71,12 @@ async function answerHeartbeats(): Promise<void> {
   for await (const frames of sockets.hb) await sockets.hb.send(frames);
 }
 
-async function serve(name: "shell" | "control"): Promise<void> {
+async function serve(name: "shell" | "control" | "stdin"): Promise<void> {
   for await (const frames of sockets[name]) {
     try {
-      await handle(name, codec.decode(frames));
+      const message = codec.decode(frames);
+      if (name !== "stdin") await handle(name, message);
+      else if (message.header.msg_type === "input_reply") tell({ kind: "input", message });
     } catch (error) {
       log(error instanceof InputError ? error.message : error);
     }
@@ -94,12 +101,16 @@ async function handle(name: "shell" | "control", message: Message): Promise<void
 }
 
 /**
- * SIGINT ends a synchronous loop of a cell (vm's `breakOnSigint`) and reaches the main thread's
- * own handler otherwise. Windows has no such signal: there only a waiting cell can be stopped.
+ * The flag ends loops of the cell that follow an `await`, the message its waiting, SIGINT a
+ * synchronous cell (vm's `breakOnSigint`). A cell that waits for a program in `execSync` and the like
+ * is reached by none of them: the program is ended. Windows has neither SIGINT nor, here, the last.
  */
 function interrupt(): void {
-  if (process.platform === "win32") tell({ kind: "interrupt" });
-  else process.kill(process.pid, "SIGINT");
+  signal.request();
+  tell({ kind: "interrupt" });
+  const program = signal.blocked ? newestChild(process.pid) : undefined;
+  if (program !== undefined) endTree(program);
+  if (process.platform !== "win32") process.kill(process.pid, "SIGINT");
 }
 
 async function shutDown(name: "shell" | "control", message: Message): Promise<void> {

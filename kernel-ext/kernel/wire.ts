@@ -9,12 +9,15 @@ import {
 import type { Connection } from "./connection.ts";
 import { log } from "./log.ts";
 import type { Header, Message } from "./messages.ts";
+import type { StopSignal } from "./stop-signal.ts";
 import type { FromWire, ToWire, WireData } from "./wire-protocol.ts";
 
 /** What arrives on the wire. */
 export interface WireEvents {
   ready(): void;
   request(message: Message): void;
+  /** An answer to `ask`. */
+  input(message: Message): void;
   interrupt(): void;
   shutdown(): void;
 }
@@ -24,6 +27,7 @@ export interface Reply {
   readonly type: string;
   readonly content: object;
   readonly metadata?: object;
+  readonly buffers?: readonly Uint8Array[];
 }
 
 /** A cell that prints faster than the wire thread sends waits once so much is under way. */
@@ -35,13 +39,14 @@ export class Wire {
   readonly #events: WireEvents;
   readonly #bytesInFlight: Int32Array;
 
-  constructor(connection: Connection, events: WireEvents) {
+  constructor(connection: Connection, signal: StopSignal, events: WireEvents) {
     const { port1, port2 } = new MessageChannel();
     const bytesInFlight = new SharedArrayBuffer(4);
     this.#port = port1;
     this.#events = events;
     this.#bytesInFlight = new Int32Array(bytesInFlight);
-    const workerData: WireData = { connection, port: port2, bytesInFlight };
+    const stopSignal = signal.buffer;
+    const workerData: WireData = { connection, port: port2, bytesInFlight, stopSignal };
     const worker = new Worker(join(import.meta.dirname, "wire-thread.cjs"), {
       workerData,
       transferList: [port2],
@@ -56,13 +61,18 @@ export class Wire {
   }
 
   /** Answers `request` on its own socket. */
-  reply(request: Message, { type, content, metadata }: Reply): void {
-    this.#post("shell", request.identities, request.header, type, content, metadata);
+  reply(request: Message, reply: Reply): void {
+    this.#post("shell", request.identities, request.header, reply);
+  }
+
+  /** Asks the client that sent `request`; its answer is an `input` event. */
+  ask(request: Message, question: Reply): void {
+    this.#post("stdin", request.identities, request.header, question);
   }
 
   /** Publishes to every client; `parent` is the request that caused it. */
-  publish(parent: Header | null, { type, content, metadata }: Reply): void {
-    this.#post("iopub", [Buffer.from(type)], parent, type, content, metadata);
+  publish(parent: Header | null, message: Reply): void {
+    this.#post("iopub", [Buffer.from(message.type)], parent, message);
   }
 
   /** Dispatches now what has arrived already and would be dispatched in later turns. */
@@ -79,7 +89,8 @@ export class Wire {
   #dispatch(event: FromWire): void {
     switch (event.kind) {
       case "request":
-        this.#events.request(event.message);
+      case "input":
+        this.#events[event.kind](event.message);
         break;
       case "ready":
       case "interrupt":
@@ -95,12 +106,10 @@ export class Wire {
     socket: ToWire["socket"],
     identities: readonly Uint8Array[],
     parent: Header | null,
-    type: string,
-    content: object,
-    metadata: object = {},
+    { type, content, metadata = {}, buffers = [] }: Reply,
   ): void {
     const text = JSON.stringify(content);
-    const numBytes = text.length;
+    const numBytes = buffers.reduce((sum, buffer) => sum + buffer.byteLength, text.length);
     this.#waitForRoom();
     Atomics.add(this.#bytesInFlight, 0, numBytes);
     const order: ToWire = {
@@ -111,7 +120,7 @@ export class Wire {
         type,
         content: text,
         metadata: JSON.stringify(metadata),
-        buffers: [],
+        buffers,
       },
       numBytes,
     };
