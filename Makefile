@@ -5,7 +5,7 @@ ARGS ?=
 INFINITY := node src/cli/infinity.js
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test bench format notebooks clean node
+.PHONY: help lab setup test bench format notebooks slides clean node
 
 help: ## print this
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
@@ -30,6 +30,9 @@ format: setup ## bring every file into the one format
 notebooks: setup ## run every notebook and keep its outputs, with pictures of its figures
 	@.venv/bin/python kernel-ext/jupyter/run_notebooks.py notebooks/*.ipynb
 	@node --import tsx/esm kernel-ext/labextension/add-figure-images.ts notebooks/*.ipynb
+
+slides: setup ## an offline deck for each notebook, below build/slides (ARGS="01 --out DIR")
+	@$(INFINITY) slides $(ARGS)
 
 clean: ## remove all that set-up and the commands above have made
 	rm -rf build node_modules .venv .infinity

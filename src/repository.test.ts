@@ -38,7 +38,12 @@ describe("the repository", function () {
     expectSuccess("eslint/bin/eslint.js", ["--max-warnings", "0", "."]);
   });
 
-  for (const project of [".", "tsconfig.setup.json", "kernel-ext/labextension"]) {
+  for (const project of [
+    ".",
+    "tsconfig.setup.json",
+    "kernel-ext/labextension",
+    "src/course/slides/page",
+  ]) {
     it(`has no type errors in ${project === "." ? "its main part" : project}`, () => {
       expectSuccess("typescript/bin/tsc", ["--noEmit", "--project", project]);
     });

@@ -4,7 +4,7 @@
  */
 import type { Context } from "mocha";
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { cpSync, existsSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 
 /** The repository's root folder. */
@@ -55,4 +55,19 @@ export function runInfinity(...args: readonly string[]): CommandResult {
     encoding: "utf8",
     timeout: 60_000,
   });
+}
+
+/** Copies what the course reads and what a student writes; packages are only linked. */
+export function copyCourse(folder: string): void {
+  for (const name of [
+    "src",
+    "notebooks",
+    "exercises",
+    "datasets",
+    "package.json",
+    "tsconfig.json",
+  ]) {
+    cpSync(join(root, name), join(folder, name), { recursive: true });
+  }
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "junction");
 }

@@ -33,6 +33,7 @@ const { outputFiles } = await build({
   target: "es2022",
   minify: true,
   write: false,
+  loader: { ".css": "text" },
   plugins: [sharedFromJupyterLab],
 });
 const container = outputFiles[0]!.contents;
@@ -41,9 +42,13 @@ const load = `static/remoteEntry.${hash}.js`;
 const manifest = {
   name: "infinity-labextension",
   version: "0.1.0",
-  description: "Draws plotly figures in JupyterLab, offline.",
+  description: "The course panel, and plotly figures offline, in JupyterLab.",
   license: "Apache-2.0",
-  jupyterlab: { mimeExtension: true, _build: { load, mimeExtension: "./mimeExtension" } },
+  jupyterlab: {
+    extension: true,
+    mimeExtension: true,
+    _build: { load, extension: "./extension", mimeExtension: "./mimeExtension" },
+  },
 };
 
 rmSync(output, { recursive: true, force: true });

@@ -3,12 +3,12 @@
  * seen, a solution typed into an exercise cell and graded. On a copy of what a student writes to.
  */
 import { expect } from "chai";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
 import { parseRegions } from "../../src/course/regions.ts";
-import { root } from "../../src/testing.ts";
+import { copyCourse, root } from "../../src/testing.ts";
 import { LabSession, execute, screenshots } from "./testing.ts";
 
 const notebook = "notebooks/01-linear-quantizer.ipynb";
@@ -108,21 +108,6 @@ describe("notebook 01 in JupyterLab", function () {
     expect(lab!.foreignRequests).to.deep.equal([]);
   });
 });
-
-/** Copies what the course reads and what a student writes; packages are only linked. */
-function copyCourse(folder: string): void {
-  for (const name of [
-    "src",
-    "notebooks",
-    "exercises",
-    "datasets",
-    "package.json",
-    "tsconfig.json",
-  ]) {
-    cpSync(join(root, name), join(folder, name), { recursive: true });
-  }
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "junction");
-}
 
 /** The code cell whose text begins like this. */
 function cellWith(page: Page, text: string): Locator {

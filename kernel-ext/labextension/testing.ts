@@ -4,7 +4,6 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Context } from "mocha";
@@ -112,22 +111,8 @@ export async function execute(
   );
 }
 
-/** Copies what the course reads and what a student writes; packages are only linked. */
-export function copyCourse(folder: string): void {
-  for (const name of [
-    "src",
-    "notebooks",
-    "exercises",
-    "datasets",
-    "package.json",
-    "tsconfig.json",
-  ]) {
-    cpSync(join(root, name), join(folder, name), { recursive: true });
-  }
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "junction");
-}
-
-function requireChromium(test: Context): string {
+/** The path of Chromium; the running test is not run where there is none. */
+export function requireChromium(test: Context): string {
   return findChromium() ?? notRunOutsideCi(test, "no Chromium; install it, or name it in CHROMIUM");
 }
 

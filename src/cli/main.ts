@@ -23,6 +23,8 @@ const commands: readonly (readonly [string, string, () => Promise<CommandModule>
   ],
   ["gguf", "look into a GGUF model, check it, convert it", () => import("./gguf.ts")],
   ["grade", "run a project's graded tests on your exercises", () => import("./grade.ts")],
+  ["course", "the fifteen projects and how far you are", () => import("./course.ts")],
+  ["slides", "an offline deck for each notebook", () => import("./slides.ts")],
   ["reset", "restore an exercise's stub and keep what you wrote", () => import("./reset.ts")],
 ];
 

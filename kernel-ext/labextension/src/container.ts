@@ -9,7 +9,7 @@ import { type ShareScope, loadShared } from "./share-scope.ts";
 interface Container {
   /** Called once, before the first `get`. */
   init(scope: ShareScope): void;
-  /** Resolves to the factory of the module that package.json names, such as `./mimeExtension`. */
+  /** Resolves to the factory of the module that package.json names, such as `./extension`. */
   get(name: string): Promise<() => unknown>;
 }
 
@@ -28,6 +28,10 @@ const modules: Record<string, () => Promise<unknown>> = {
     const { plotlyRenderer } = await import("./plotly-renderer.ts");
     // JupyterLab takes `default` only from what looks like a compiled module.
     return { __esModule: true, default: plotlyRenderer(plotly) };
+  },
+  "./extension": async () => {
+    const { coursePlugin } = await import("./course-plugin.ts");
+    return { __esModule: true, default: coursePlugin };
   },
 };
 

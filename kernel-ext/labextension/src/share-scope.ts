@@ -5,7 +5,12 @@
  */
 
 /** The packages taken from JupyterLab; `build.ts` replaces their imports by `sharedModule`. */
-export const sharedPackages: readonly string[] = ["@lumino/widgets"];
+export const sharedPackages: readonly string[] = [
+  "@jupyterlab/application",
+  "@jupyterlab/apputils",
+  "@jupyterlab/services",
+  "@lumino/widgets",
+];
 
 interface SharedVersion {
   /** Resolves to the module's factory. */

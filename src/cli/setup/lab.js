@@ -69,6 +69,8 @@ function environment(runtime) {
     // Given a token, JupyterLab does not announce one of its own making in six lines.
     JUPYTER_TOKEN: randomBytes(24).toString("hex"),
     ...process.env,
+    // The course panel's commands run on the Node that runs this one.
+    INFINITY_NODE: process.execPath,
     JUPYTER_CONFIG_PATH: configuration.join(delimiter),
     JUPYTER_CONFIG_DIR: join(own, "config"),
     JUPYTER_DATA_DIR: join(own, "data"),
