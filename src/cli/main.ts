@@ -22,6 +22,7 @@ const commands: readonly (readonly [string, string, () => Promise<CommandModule>
     () => import("./quantize.ts"),
   ],
   ["gguf", "look into a GGUF model, check it, convert it", () => import("./gguf.ts")],
+  ["generate", "let a GGUF model continue a prompt", () => import("./generate.ts")],
   ["grade", "run a project's graded tests on your exercises", () => import("./grade.ts")],
   ["course", "the fifteen projects and how far you are", () => import("./course.ts")],
   ["slides", "an offline deck for each notebook", () => import("./slides.ts")],

@@ -1,0 +1,230 @@
+/**
+ * The kernels of the forward pass in plain TypeScript: what the others are judged by. Activations are
+ * float32 between kernels and every sum is a double, so results are those of exact arithmetic, rounded
+ * once. Weights stay as they are stored and are decoded a row at a time. Written to be read, not to be
+ * fast.
+ */
+import { isPlain, type Dtype } from "../core/dtypes.ts";
+import { InputError } from "../core/errors.ts";
+import { quoted } from "../formats/byte-source.ts";
+import { plainToFloat32 } from "../formats/plain-values.ts";
+import { blockCodec } from "../quant/blocks/codecs.ts";
+import { dequantizeBlocks } from "../quant/blocks/dequantize.ts";
+import type {
+  Activations,
+  AttentionInput,
+  ForwardKernels,
+  Rotation,
+  StoredRows,
+} from "./forward-kernels.ts";
+import { checkShapes } from "./forward-shapes.ts";
+
+/** Activations row after row in JavaScript's memory. */
+interface HostActivations extends Activations {
+  readonly values: Float32Array<ArrayBuffer>;
+}
+
+interface HostAttentionInput extends AttentionInput {
+  readonly queries: HostActivations;
+  readonly keys: HostActivations;
+  readonly values: HostActivations;
+}
+
+const plainWeights: readonly Dtype[] = ["F32", "F16", "BF16"];
+
+export const referenceForward: ForwardKernels = {
+  name: "reference",
+
+  allocate: (numRows, numCols): HostActivations => ({
+    numRows,
+    numCols,
+    values: new Float32Array(numRows * numCols),
+  }),
+
+  rows(x: HostActivations, begin: number, end: number): HostActivations {
+    checkShapes.rows(x, begin, end);
+    const values = x.values.subarray(begin * x.numCols, end * x.numCols);
+    return { numRows: end - begin, numCols: x.numCols, values };
+  },
+
+  write(values: Float32Array, out: HostActivations): void {
+    checkShapes.write(values, out);
+    out.values.set(values);
+  },
+
+  read: (x: HostActivations) => Promise.resolve(x.values.slice()),
+
+  loadMatrix: (stored) =>
+    new Promise((resolve) => {
+      checkShapes.loadMatrix(stored);
+      checkFormat(stored);
+      resolve(stored);
+    }),
+
+  embed(W: StoredRows, ids: Int32Array, out: HostActivations): void {
+    checkShapes.embed(W, ids, out);
+    ids.forEach((id, i) => {
+      out.values.set(weightRow(W, id), i * out.numCols);
+    });
+  },
+
+  matmul(x: HostActivations, W: StoredRows, out: HostActivations): void {
+    checkShapes.matmul(x, W, out);
+    for (let r = 0; r < W.numRows; r++) {
+      const weights = weightRow(W, r);
+      for (let i = 0; i < x.numRows; i++) {
+        out.values[i * W.numRows + r] = dot(x.values, i * x.numCols, weights, 0, x.numCols);
+      }
+    }
+  },
+
+  rmsNorm(x: HostActivations, weight: HostActivations, epsilon: number, out: HostActivations) {
+    checkShapes.rmsNorm(x, weight, out);
+    for (let at = 0; at < x.values.length; at += x.numCols) {
+      const meanSquare = dot(x.values, at, x.values, at, x.numCols) / x.numCols;
+      const scale = 1 / Math.sqrt(meanSquare + epsilon);
+      for (let c = 0; c < x.numCols; c++) {
+        out.values[at + c] = x.values[at + c]! * scale * weight.values[c]!;
+      }
+    }
+  },
+
+  add(x: HostActivations, y: HostActivations): void {
+    checkShapes.add(x, y);
+    const { length } = y.values;
+    for (let i = 0; i < x.values.length; i++) x.values[i]! += y.values[i % length]!;
+  },
+
+  siluMultiply(gate: HostActivations, up: HostActivations): void {
+    checkShapes.siluMultiply(gate, up);
+    for (let i = 0; i < gate.values.length; i++) {
+      const value = gate.values[i]!;
+      gate.values[i] = (value / (1 + Math.exp(-value))) * up.values[i]!;
+    }
+  },
+
+  rope(x: HostActivations, table: HostActivations, rotation: Rotation): void {
+    checkShapes.rope(x, table, rotation);
+    for (let row = 0; row < x.numRows; row++) {
+      const angles = row * table.numCols;
+      for (let head = 0; head < x.numCols; head += rotation.headDim) {
+        rotateHead(x.values, row * x.numCols + head, table, angles, rotation);
+      }
+    }
+  },
+
+  storeRows(x: HostActivations, slots: Int32Array, pool: HostActivations): void {
+    checkShapes.storeRows(x, slots, pool);
+    slots.forEach((slot, i) => {
+      const row = x.values.subarray(i * x.numCols, (i + 1) * x.numCols);
+      pool.values.set(row, slot * pool.numCols);
+    });
+  },
+
+  softmax(x: HostActivations): void {
+    for (let at = 0; at < x.values.length; at += x.numCols) {
+      softmaxInPlace(x.values.subarray(at, at + x.numCols));
+    }
+  },
+
+  attention(input: HostAttentionInput, out: HostActivations): void {
+    checkShapes.attention(input, out);
+    const { queries, slots, headDim } = input;
+    for (let i = 0; i < queries.numRows; i++) {
+      const visible = slots.subarray(0, slots.length - queries.numRows + i + 1);
+      for (let at = 0; at < queries.numCols; at += headDim) {
+        attendHead(input, i * queries.numCols + at, at, visible, out);
+      }
+    }
+  },
+};
+
+/** Attention of one head of one query, which starts at `start`, and at column `column` of its row. */
+function attendHead(
+  { queries, keys, values, headDim, scale }: HostAttentionInput,
+  start: number,
+  column: number,
+  visible: Int32Array,
+  out: HostActivations,
+): void {
+  const sharing = queries.numCols / keys.numCols;
+  const kvColumn = Math.floor(column / headDim / sharing) * headDim;
+  const weights = new Float64Array(visible.length);
+  visible.forEach((slot, t) => {
+    const at = slot * keys.numCols + kvColumn;
+    weights[t] = scale * dot(queries.values, start, keys.values, at, headDim);
+  });
+  softmaxInPlace(weights);
+  for (let c = 0; c < headDim; c++) {
+    let sum = 0;
+    for (let t = 0; t < visible.length; t++) {
+      sum += weights[t]! * values.values[visible[t]! * values.numCols + kvColumn + c]!;
+    }
+    out.values[start + c] = sum;
+  }
+}
+
+function rotateHead(
+  values: Float32Array,
+  head: number,
+  table: HostActivations,
+  angles: number,
+  { pairing }: Rotation,
+): void {
+  const numPairs = table.numCols / 2;
+  for (let i = 0; i < numPairs; i++) {
+    const cos = table.values[angles + i]!;
+    const sin = table.values[angles + numPairs + i]!;
+    const first = head + (pairing === "adjacent" ? 2 * i : i);
+    const second = pairing === "adjacent" ? first + 1 : first + numPairs;
+    const [a, b] = [values[first]!, values[second]!];
+    values[first] = a * cos - b * sin;
+    values[second] = a * sin + b * cos;
+  }
+}
+
+/** Subtracting the largest value first keeps e^x finite and changes nothing else. */
+function softmaxInPlace(x: Float32Array | Float64Array): void {
+  let largest = -Infinity;
+  for (const value of x) largest = Math.max(largest, value);
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) {
+    x[i] = Math.exp(x[i]! - largest);
+    sum += x[i]!;
+  }
+  for (let i = 0; i < x.length; i++) x[i]! /= sum;
+}
+
+/** Σ a[i]·b[i] over `length` values from the given places on. */
+function dot(
+  a: Float32Array,
+  aStart: number,
+  b: Float32Array,
+  bStart: number,
+  length: number,
+): number {
+  let sum = 0;
+  for (let i = 0; i < length; i++) sum += a[aStart + i]! * b[bStart + i]!;
+  return sum;
+}
+
+/** The values of one row. */
+function weightRow({ dtype, numRows, numCols, bytes }: StoredRows, row: number): Float32Array {
+  const rowBytes = bytes.length / numRows;
+  const stored = bytes.subarray(row * rowBytes, (row + 1) * rowBytes);
+  return isPlain(dtype) ? plainToFloat32(stored, dtype) : dequantizeBlocks(dtype, stored, numCols);
+}
+
+function checkFormat({ name, dtype }: StoredRows): void {
+  try {
+    if (!isPlain(dtype)) blockCodec(dtype);
+    else if (!plainWeights.includes(dtype)) {
+      throw new InputError(
+        `Weights in ${dtype} are not computed with; those in ${plainWeights.join(", ")} and in blocks are.`,
+      );
+    }
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`Tensor ${quoted(name)} cannot be used: ${error.message}`);
+  }
+}
