@@ -2,7 +2,6 @@
  * Frames behind a slider, as HTML that needs nothing else. A reader without scripts sees the first
  * frame and how many there are.
  */
-import { randomUUID } from "node:crypto";
 import { UsageError } from "../../src/core/errors.ts";
 import { escapeHtml, htmlOf, type MimeBundle } from "./mime.ts";
 
@@ -27,7 +26,7 @@ export function animation(
     throw new UsageError(`An animation has 1 to ${maxFrames} frames; these are ${frames.length}.`);
   }
   const names = frames.map((_, i) => labels[i] ?? `${i + 1} of ${frames.length}`);
-  const panes = frames.map((frame, i) => `<div${i === 0 ? "" : " hidden"}>${htmlOf(frame)}</div>`);
+  const panes = frames.map(htmlOf);
   const numUnits = panes.reduce((sum, pane) => sum + pane.length, 0);
   if (numUnits > maxUnits) {
     throw new UsageError(
@@ -40,38 +39,37 @@ export function animation(
   };
 }
 
+/**
+ * Handlers stand in attributes: a page may put the HTML together before it is part of the document,
+ * where a script would not find it.
+ */
+const draw = `const frames = this.closest("[data-animation]").lastElementChild.children;
+for (let i = 0; i < frames.length; i++) frames[i].hidden = i !== Number(this.value);
+this.nextElementSibling.textContent = frames[this.value].dataset.label;`;
+
+const play = (intervalMs: number): string => `const button = this;
+const slider = button.nextElementSibling;
+const stop = () => { clearInterval(button.timer); button.timer = 0; button.textContent = "▶"; };
+if (button.timer) stop();
+else {
+  button.textContent = "⏸";
+  button.timer = setInterval(() => {
+    if (!button.isConnected) { stop(); return; }
+    slider.value = (Number(slider.value) + 1) % (Number(slider.max) + 1);
+    slider.dispatchEvent(new Event("input"));
+  }, ${intervalMs});
+}`;
+
 function page(panes: readonly string[], names: readonly string[], intervalMs: number): string {
-  const id = `animation-${randomUUID()}`;
-  // `<` could end the script.
-  const data = JSON.stringify(names).replace(/</g, "\\u003c");
-  return `<div id="${id}">
-<div><button type="button" aria-label="Play">▶</button>
-<input type="range" min="0" max="${panes.length - 1}" value="0" aria-label="Frame" style="width: 20em">
+  const frames = panes.map(
+    (pane, i) =>
+      `<div data-label="${escapeHtml(names[i]!)}"${i === 0 ? "" : " hidden"}>${pane}</div>`,
+  );
+  // JupyterLab would take the arrow keys for its own.
+  return `<div data-animation>
+<div onkeydown="event.stopPropagation()"><button type="button" aria-label="Play" onclick="${escapeHtml(play(intervalMs))}">▶</button>
+<input type="range" min="0" max="${panes.length - 1}" value="0" aria-label="Frame" style="width: 20em" oninput="${escapeHtml(draw)}">
 <output>${escapeHtml(names[0]!)}</output></div>
-<div>${panes.join("")}</div>
-</div>
-<script>
-(() => {
-  const box = document.getElementById("${id}");
-  const [button, slider, label] = ["button", "input", "output"].map((tag) => box.querySelector(tag));
-  const frames = [...box.lastElementChild.children];
-  const names = ${data};
-  let timer;
-  const draw = () => {
-    frames.forEach((frame, i) => { frame.hidden = i !== Number(slider.value); });
-    label.textContent = names[slider.value];
-  };
-  const stop = () => { clearInterval(timer); timer = undefined; button.textContent = "▶"; };
-  slider.addEventListener("input", draw);
-  button.addEventListener("click", () => {
-    if (timer) return stop();
-    button.textContent = "⏸";
-    timer = setInterval(() => {
-      if (!box.isConnected) return stop();
-      slider.value = (Number(slider.value) + 1) % frames.length;
-      draw();
-    }, ${intervalMs});
-  });
-})();
-</script>`;
+<div>${frames.join("")}</div>
+</div>`;
 }
