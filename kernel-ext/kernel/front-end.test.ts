@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { expect } from "chai";
 import {
   JupyterClient,
@@ -45,6 +46,8 @@ describe("cells and the front end", function () {
       await client.request("interrupt_request", {}, "control");
       expect((await client.exchange(id)).reply["ename"]).to.equal("Interrupted");
       await client.answer("late");
+      // Answers and cells come over different sockets: this one has to be there before the question.
+      await setTimeout(1_000);
       const next = await start('await input("Now? ")');
       await client.question(next);
       await client.answer("in time");
