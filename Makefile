@@ -5,10 +5,10 @@ ARGS ?=
 INFINITY := node src/cli/infinity.js
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test bench format notebooks slides clean ready node
+.PHONY: help lab setup test bench bench-kernel format notebooks slides clean ready node
 
 help: ## print this
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
 
 lab: node ## set everything up and open the course in JupyterLab (ARGS="--no-browser --port 8899")
 	@$(INFINITY) lab $(ARGS)
@@ -21,6 +21,10 @@ test: ready ## everything that this machine can check (ARGS="--grep quant" for a
 
 bench: ready bench/.venv ## how fast the engine is on this machine, beside its peers
 	@cd bench && node --import tsx quantize.ts $(ARGS)
+
+bench-kernel: ready ## how fast the kernel is, beside those of Deno and IPython
+	@cd bench && npm install --no-audit --no-fund --no-package-lock --silent
+	@cd bench && node --import tsx kernel.ts $(ARGS)
 
 bench/.venv: bench/requirements.txt
 	@python3 -m venv bench/.venv

@@ -26,6 +26,9 @@ const stoppedByVm = "ERR_SCRIPT_EXECUTION_INTERRUPTED";
  */
 const graceMs = 150;
 
+/** More than a signal takes from thread to thread. */
+const signalMs = 20;
+
 /** Holds the values of one notebook. */
 export class CellRunner {
   /** The `exports` of every cell. */
@@ -64,7 +67,6 @@ export class CellRunner {
    * promise is a value here that nobody asked to wait for.
    */
   async run(cell: CompiledCell, file: string): Promise<{ readonly value: unknown }> {
-    this.#guard();
     const scope = new DisposalScope();
     try {
       const running = this.#start(cell, file, scope);
@@ -110,13 +112,28 @@ export class CellRunner {
       { filename: file, lineOffset: -1 },
     ) as (...values: unknown[]) => unknown;
     Object.defineProperty(globalThis, slot, {
-      value: () => body(this.#values, this.#require, this.#guard, this.#meta, scope),
+      value: () =>
+        this.#compute(() => body(this.#values, this.#require, this.#guard, this.#meta, scope)),
       configurable: true,
     });
     try {
       return runCell.runInThisContext({ breakOnSigint: true, displayErrors: false });
     } catch (error) {
+      this.#signal.computing = false;
       throw (error as { code?: unknown } | null)?.code === stoppedByVm ? new Interrupted() : error;
+    }
+  }
+
+  /** Runs `work` where SIGINT ends it. */
+  #compute(work: () => unknown): unknown {
+    this.#signal.computing = true;
+    try {
+      this.#guard();
+      return work();
+    } finally {
+      this.#signal.computing = false;
+      // A signal on its way must arrive here: left over, vm would end the next script with it.
+      if (this.#signal.requested) spin(signalMs);
     }
   }
 
@@ -126,6 +143,10 @@ export class CellRunner {
     this.#values[name] = undefined;
     return value;
   }
+}
+
+function spin(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end;);
 }
 
 /** `import.meta` of every cell; a cell's module is the notebook. */

@@ -10,7 +10,7 @@ import { cellTransformer, type CellFacts } from "./cell-transform.ts";
 import { completenessOf, type Completeness } from "./completeness.ts";
 import { declarationFiles } from "./declarations.ts";
 import type { DerivedFiles } from "./derived-files.ts";
-import { compiler, setCompilerHooks } from "./forked-compiler.ts";
+import { compiler, documentProgram, setCompilerHooks } from "./forked-compiler.ts";
 import { home } from "./home.ts";
 import { importPathAt, importPaths } from "./import-paths.ts";
 import { modifiedMs, type SourceTree } from "./source-tree.ts";
@@ -73,6 +73,7 @@ export class CellCompiler {
   #maps: readonly string[] = [];
   #facts: CellFacts = { awaits: false, using: new Map() };
   #numCompiled = 0;
+  #isDocumented = false;
 
   /** Cells lie in the process's working folder, as far as relative imports go. */
   constructor(tree: SourceTree) {
@@ -148,6 +149,8 @@ export class CellCompiler {
 
   /** What stands at `offset`, or undefined where there is nothing to tell. */
   inspect(text: string, offset: number): Description | undefined {
+    if (!this.#isDocumented) documentProgram();
+    this.#isDocumented = true;
     const { code } = withoutUsing(text);
     // Absent where there is nothing to tell, whatever the converter's declaration says.
     const info = this.#converter.inspect(this.#declared, code, offset) as ts.QuickInfo | undefined;

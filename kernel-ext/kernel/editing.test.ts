@@ -103,6 +103,16 @@ describe("help while a cell is written", function () {
       expect(data!["text/markdown"]).to.match(/^```typescript\n/);
     });
 
+    it("tells what documents JavaScript and Node themselves", async () => {
+      const map = "Calls a defined callback function on each element of an array";
+      expect((await inspect("[1].ma|p(String)"))!["text/markdown"]).to.include(map);
+      const read = "Returns the contents of the `path`.";
+      const code = 'import { readFileSync } from "node:fs"; readFile|Sync';
+      expect((await inspect(code))!["text/markdown"]).to.include(read);
+      await client.execute("const numbers = [3, 4]");
+      expect((await inspect("numbers.ma|p(String)"))!["text/markdown"]).to.include(map);
+    });
+
     it("tells the shape of a value that is there", async () => {
       await client.execute(
         'const W = new Float32Array(4096); const rows = { grid: [[1, 2, 3], [4, 5, 6]], get trap(): number { throw new Error("looked"); } }; import * as aq from "arquero"; const table = aq.table({ x: [1, 2] });',

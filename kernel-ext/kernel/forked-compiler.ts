@@ -7,6 +7,7 @@
 import type * as ts from "@tslab/typescript-for-tslab";
 import { requireFromHome } from "./home.ts";
 import { loadWithCodeCache } from "./code-cache.ts";
+import { addDocumentation, withoutDocumentation } from "./late-documentation.ts";
 
 /** The fork, with the functions that its type declarations leave out. */
 export type Compiler = typeof ts & {
@@ -57,6 +58,10 @@ export const compiler: Compiler = {
   sys: Object.assign(Object.create(fork.sys) as ts.System, {
     watchFile: (file: string, changed: ts.FileWatcherCallback) => hooks.watch(file, changed),
     watchDirectory: () => ({ close: () => undefined }),
+    readFile: (file: string, encoding?: string) => {
+      const text = fork.sys.readFile(file, encoding);
+      return text && withoutDocumentation(file, text);
+    },
   }),
   createWatchCompilerHost: createHost as unknown as typeof ts.createWatchCompilerHost,
   getPreEmitDiagnosticsOfFiles: diagnose,
@@ -71,6 +76,11 @@ export const compiler: Compiler = {
   },
   visitEachChild,
 };
+
+/** Adds to the declarations of the current program what documents them. */
+export function documentProgram(): void {
+  addDocumentation(fork, builder.getProgram().getSourceFiles(), (file) => fork.sys.readFile(file));
+}
 
 type Host = ts.WatchCompilerHostOfFilesAndCompilerOptions<ts.BuilderProgram>;
 

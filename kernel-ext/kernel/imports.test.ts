@@ -181,6 +181,15 @@ describe("imports of cells", function () {
     expect(await problem("tf.zeros([1]).shapely")).to.include("shapely");
   });
 
+  it("loads native addons and starts workers", async () => {
+    expect(await result('import { version } from "zeromq"; version.split(".").length')).to.equal(
+      "3",
+    );
+    const code =
+      'import { Worker } from "node:worker_threads"; const worker = new Worker("require(\'node:worker_threads\').parentPort.postMessage(6 * 7)", { eval: true }); await new Promise((done) => worker.once("message", done))';
+    expect(await result(code)).to.equal("42");
+  });
+
   it("loads CommonJS, ES modules and Node's own, and a package without types as any", async () => {
     expect(await result('import { expect } from "chai"; typeof expect')).to.equal("'function'");
     expect(

@@ -10,6 +10,7 @@ import { buildKernel, builtKernel } from "./build.ts";
 
 /** A message as a client sees it. */
 export interface Received {
+  readonly id: string;
   readonly type: string;
   /** The `msg_id` of the request that it answers. */
   readonly parent: string | undefined;
@@ -30,6 +31,9 @@ export function builtOnce(): Promise<void> {
   return (built ??= buildKernel());
 }
 
+/** Often, since the time of a kernel's first answer is measured with it. Milliseconds. */
+const reconnectInterval = 5;
+
 /** How long a kernel may take over anything a test asks. */
 const patienceMs = 30_000;
 
@@ -42,8 +46,12 @@ export class JupyterClient {
   readonly #stdin: Dealer;
   readonly #iopub = new Subscriber();
   readonly #heartbeatAddress: string;
+  readonly #startedAt = performance.now();
   readonly #received: { socket: string; message: Received }[] = [];
-  #wake: () => void = () => undefined;
+  readonly #waiting: (() => void)[] = [];
+  #stopped = false;
+  /** From the start of the process to its first `kernel_info_reply`. */
+  infoMs: number = Infinity;
   /** What the kernel's process wrote to its own output, outside the protocol. */
   log = "";
 
@@ -51,7 +59,7 @@ export class JupyterClient {
     this.#folder = folder;
     // A question goes to the stdin socket of the client whose shell socket sent the cell.
     const routingId = randomUUID();
-    this.#shell = new Dealer({ routingId });
+    this.#shell = new Dealer({ routingId, reconnectInterval });
     this.#stdin = new Dealer({ routingId });
     this.#key = randomUUID();
     const [shell, iopub, stdin, control, hb] = ports;
@@ -102,8 +110,16 @@ export class JupyterClient {
       stdin: this.#stdin,
       iopub: this.#iopub,
     })) {
-      void this.#listen(name, socket);
+      this.#listen(name, socket).catch((error: unknown) => {
+        // A socket that is closed while it is read may say so.
+        if (!this.#stopped) throw error;
+      });
     }
+  }
+
+  /** Time since the start of the kernel's process. */
+  get ageMs(): number {
+    return performance.now() - this.#startedAt;
   }
 
   /** The kernel's process. */
@@ -119,9 +135,10 @@ export class JupyterClient {
     for (let heard = false; !heard;) {
       const id = await client.send("kernel_info_request", {});
       await client.#next("shell", ({ parent }) => parent === id);
+      client.infoMs = Math.min(client.infoMs, performance.now() - client.#startedAt);
       heard = await Promise.race([
         client.#next("iopub", ({ parent }) => parent === id).then(() => true),
-        new Promise<boolean>((resolve) => setTimeout(resolve, 200, false)),
+        new Promise<boolean>((resolve) => setTimeout(resolve, 20, false)),
       ]);
     }
     return client;
@@ -131,7 +148,7 @@ export class JupyterClient {
   async send(
     type: string,
     content: object,
-    { socket = "shell", key = this.#key, buffers = [] }: SendOptions = {},
+    { socket = "shell", key = this.#key, buffers = [], parent = {} }: SendOptions = {},
   ): Promise<string> {
     const id = randomUUID();
     const date = new Date().toISOString();
@@ -143,7 +160,7 @@ export class JupyterClient {
       date,
       version: "5.3",
     };
-    const parts = [header, {}, {}, content].map((part) => JSON.stringify(part));
+    const parts = [header, parent, {}, content].map((part) => JSON.stringify(part));
     const hmac = createHmac("sha256", key);
     for (const part of parts) hmac.update(part);
     const frames = ["<IDS|MSG>", hmac.digest("hex"), ...parts, ...buffers];
@@ -187,9 +204,10 @@ export class JupyterClient {
     return this.#next("stdin", ({ parent }) => parent === id);
   }
 
-  /** Answers a question. */
-  async answer(value: string): Promise<void> {
-    await this.send("input_reply", { status: "ok", value }, { socket: "stdin" });
+  /** Answers a question; some clients do not say which. */
+  async answer(value: string, question?: Received): Promise<void> {
+    const parent = question ? { msg_id: question.id } : {};
+    await this.send("input_reply", { status: "ok", value }, { socket: "stdin", parent });
   }
 
   /** Sends one heartbeat and gives back what came. */
@@ -210,6 +228,7 @@ export class JupyterClient {
 
   /** Ends the kernel, however it is. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.#process.kill("SIGKILL");
     if (this.#process.exitCode === null && this.#process.signalCode === null) await this.exited();
     for (const socket of [this.#shell, this.#control, this.#stdin, this.#iopub]) {
@@ -225,13 +244,14 @@ export class JupyterClient {
         .slice(start + 2, start + 6)
         .map((frame) => JSON.parse(frame.toString()) as Record<string, unknown>);
       const message = {
+        id: String(header!["msg_id"]),
         type: String(header!["msg_type"]),
         parent: parent!["msg_id"] as string | undefined,
         content: content!,
         buffers: frames.slice(start + 6),
       };
       this.#received.push({ socket: name, message });
-      this.#wake();
+      for (const wake of this.#waiting.splice(0)) wake();
     }
   }
 
@@ -251,13 +271,11 @@ export class JupyterClient {
 
   #arrival(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const previous = this.#wake;
       const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
+      this.#waiting.push(() => {
         clearTimeout(timer);
-        previous();
         resolve();
-      };
+      });
     });
   }
 }
@@ -266,6 +284,7 @@ interface SendOptions {
   readonly socket?: "shell" | "control" | "stdin";
   readonly key?: string;
   readonly buffers?: readonly Uint8Array[];
+  readonly parent?: object;
 }
 
 interface SpawnOptions {

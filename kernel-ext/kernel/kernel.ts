@@ -73,9 +73,9 @@ export class Kernel {
   }
 
   /** Takes an answer to a cell's question. */
-  receiveInput({ content }: Message): void {
+  receiveInput({ content, parent }: Message): void {
     const parsed = requests.inputReply.safeParse(content);
-    if (parsed.success) this.#questions.answer(parsed.data.value);
+    if (parsed.success) this.#questions.answer(parsed.data.value, parent.msg_id);
     else log("An answer without a value was dropped.");
   }
 
@@ -293,9 +293,10 @@ export class Kernel {
     if (!asking?.allowsInput) {
       throw new InputError("Nobody answers: this client runs cells without asking for input.");
     }
-    return this.#questions.ask(() => {
+    return this.#questions.ask((id) => {
       asking.output.flush();
-      this.#clients.ask(asking.request, { type: "input_request", content: { prompt, password } });
+      const content = { prompt, password };
+      this.#clients.ask(asking.request, { id, type: "input_request", content });
     });
   }
 

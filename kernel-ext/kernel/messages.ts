@@ -31,6 +31,8 @@ export interface Message {
 
 /** A message to send; `content` and `metadata` are JSON texts already. */
 export interface OutgoingMessage {
+  /** Its `msg_id`, where the sender must know it. */
+  readonly id?: string;
   readonly identities: readonly Uint8Array[];
   readonly type: string;
   /** The header of the request that caused it; null for a message of the kernel's own. */
@@ -56,7 +58,7 @@ export class MessageCodec {
   /** The frames of a message, signed. */
   encode(message: OutgoingMessage): Uint8Array[] {
     const header: Header = {
-      msg_id: randomUUID(),
+      msg_id: message.id ?? randomUUID(),
       msg_type: message.type,
       session: this.#session,
       username: "kernel",

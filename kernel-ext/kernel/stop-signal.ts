@@ -1,6 +1,6 @@
 /**
  * Stop, as both threads see it: the wire thread requests it, the main thread's cell ends by it. The
- * two flags lie in shared memory, because a loop that never ends receives no message.
+ * flags lie in shared memory, because a loop that never ends receives no message.
  */
 
 /** What a cell that was stopped ends with. */
@@ -14,13 +14,14 @@ export class Interrupted extends Error {
 
 const requestedFlag = 0;
 const blockedFlag = 1;
+const computingFlag = 2;
 
 export class StopSignal {
   readonly buffer: SharedArrayBuffer;
   readonly #flags: Int32Array;
 
   /** `buffer` is that of the other thread's signal. */
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(8)) {
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(12)) {
     this.buffer = buffer;
     this.#flags = new Int32Array(buffer);
   }
@@ -46,6 +47,15 @@ export class StopSignal {
 
   set blocked(value: boolean) {
     Atomics.store(this.#flags, blockedFlag, Number(value));
+  }
+
+  /** Whether the main thread is where SIGINT ends what it computes; elsewhere the signal is not sent. */
+  get computing(): boolean {
+    return Atomics.load(this.#flags, computingFlag) !== 0;
+  }
+
+  set computing(value: boolean) {
+    Atomics.store(this.#flags, computingFlag, Number(value));
   }
 
   /** A function for loops, to throw Interrupted once Stop is requested. */

@@ -16,7 +16,6 @@ export interface WireData {
 
 /** From the wire thread: a request on the shell socket, an answer on stdin, or an order. */
 export type FromWire =
-  | { readonly kind: "ready" }
   | { readonly kind: "request"; readonly message: Message }
   | { readonly kind: "input"; readonly message: Message }
   | { readonly kind: "interrupt" }

@@ -51,7 +51,6 @@ async function start(): Promise<void> {
   void serve("control");
   void serve("stdin");
   endWithParent();
-  tell({ kind: "ready" });
 }
 
 function forward({ socket, message, numBytes }: ToWire): void {
@@ -110,7 +109,7 @@ function interrupt(): void {
   tell({ kind: "interrupt" });
   const program = signal.blocked ? newestChild(process.pid) : undefined;
   if (program !== undefined) endTree(program);
-  if (process.platform !== "win32") process.kill(process.pid, "SIGINT");
+  if (signal.computing && process.platform !== "win32") process.kill(process.pid, "SIGINT");
 }
 
 async function shutDown(name: "shell" | "control", message: Message): Promise<void> {

@@ -14,7 +14,6 @@ import type { FromWire, ToWire, WireData } from "./wire-protocol.ts";
 
 /** What arrives on the wire. */
 export interface WireEvents {
-  ready(): void;
   request(message: Message): void;
   /** An answer to `ask`. */
   input(message: Message): void;
@@ -24,6 +23,8 @@ export interface WireEvents {
 
 /** A message of the kernel; `content` and `metadata` must be JSON. */
 export interface Reply {
+  /** Its `msg_id`, where the sender must know it. */
+  readonly id?: string;
   readonly type: string;
   readonly content: object;
   readonly metadata?: object;
@@ -36,14 +37,14 @@ const maxBytesInFlight = 64 * 2 ** 20;
 /** Starts the wire thread and passes messages to and from it. */
 export class Wire {
   readonly #port: MessagePort;
-  readonly #events: WireEvents;
+  #events: WireEvents | undefined;
   readonly #bytesInFlight: Int32Array;
 
-  constructor(connection: Connection, signal: StopSignal, events: WireEvents) {
+  /** What arrives waits for `listen`. */
+  constructor(connection: Connection, signal: StopSignal) {
     const { port1, port2 } = new MessageChannel();
     const bytesInFlight = new SharedArrayBuffer(4);
     this.#port = port1;
-    this.#events = events;
     this.#bytesInFlight = new Int32Array(bytesInFlight);
     const stopSignal = signal.buffer;
     const workerData: WireData = { connection, port: port2, bytesInFlight, stopSignal };
@@ -55,7 +56,12 @@ export class Wire {
       log(error);
       process.exit(1);
     });
-    port1.on("message", (event: FromWire) => {
+  }
+
+  /** Passes on what has arrived and what arrives from now on. */
+  listen(events: WireEvents): void {
+    this.#events = events;
+    this.#port.on("message", (event: FromWire) => {
       this.#dispatch(event);
     });
   }
@@ -87,15 +93,15 @@ export class Wire {
   }
 
   #dispatch(event: FromWire): void {
+    const events = this.#events!;
     switch (event.kind) {
       case "request":
       case "input":
-        this.#events[event.kind](event.message);
+        events[event.kind](event.message);
         break;
-      case "ready":
       case "interrupt":
       case "shutdown":
-        this.#events[event.kind]();
+        events[event.kind]();
         break;
       default:
         event satisfies never;
@@ -106,7 +112,7 @@ export class Wire {
     socket: ToWire["socket"],
     identities: readonly Uint8Array[],
     parent: Header | null,
-    { type, content, metadata = {}, buffers = [] }: Reply,
+    { id, type, content, metadata = {}, buffers = [] }: Reply,
   ): void {
     const text = JSON.stringify(content);
     const numBytes = buffers.reduce((sum, buffer) => sum + buffer.byteLength, text.length);
@@ -115,6 +121,7 @@ export class Wire {
     const order: ToWire = {
       socket,
       message: {
+        ...(id !== undefined && { id }),
         identities,
         parent,
         type,
