@@ -118,10 +118,26 @@ function displayHtml(data: Readonly<Record<string, unknown>>, imageOf: ImageSour
   const markdown = text("text/markdown");
   const latex = text("text/latex");
   if (imageHtml(data) !== null) return fallback;
+  if (html !== null && isAlive(html))
+    return framed(html, text("text/plain") ?? "Interactive output");
   if (html !== null) return safeHtml(html, imageOf);
   if (markdown !== null) return markdownHtml(markdown, imageOf);
   if (latex !== null) return latexHtml(latex);
   return fallback;
+}
+
+/** Whether HTML does something by itself, as an animation's slider does. */
+function isAlive(html: string): boolean {
+  return /<script\b|<[^>]*\son\w+\s*=/i.test(html);
+}
+
+/**
+ * HTML with its scripts, in a frame of no origin: it reaches neither the deck nor, by the deck's
+ * content policy, anything else.
+ */
+function framed(html: string, title: string): string {
+  const page = `<!doctype html><meta name="color-scheme" content="light"><body style="margin:0;font:20px system-ui;background:#fff">${html}`;
+  return `<iframe class="live" sandbox="allow-scripts" title="${escapeHtml(title)}" srcdoc="${escapeHtml(page)}"></iframe>`;
 }
 
 function imageHtml(data: Readonly<Record<string, unknown>>): string | null {

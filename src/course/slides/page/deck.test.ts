@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, type Page, chromium } from "playwright-core";
+import { animation } from "../../../../kernel-ext/kernel/animation.ts";
 import { chromiumFlags } from "../../../../kernel-ext/labextension/chromium.ts";
 import { requireChromium, screenshots } from "../../../../kernel-ext/labextension/testing.ts";
 import { root } from "../../../testing.ts";
@@ -29,6 +30,7 @@ describe("the deck of notebook 01", function () {
   let page: Page;
   const asked: string[] = [];
   const complaints: string[] = [];
+  const dialogs: string[] = [];
 
   before(async function () {
     const executablePath = requireChromium(this);
@@ -122,30 +124,56 @@ describe("the deck of notebook 01", function () {
     await printed.close();
   });
 
-  it("runs nothing of a hostile notebook", async () => {
-    const source = "<img src=data:image/png,x onerror=alert(1)><script>alert(1)</script>";
-    const data = { "text/html": `<svg onload=alert(1)></svg>${source}` };
-    const output = { output_type: "display_data", data, metadata: {} };
-    const code = { cell_type: "code", metadata: {}, source, outputs: [output] };
-    const cells = [{ cell_type: "markdown", metadata: {}, source: `# Hostile ${source}` }, code];
-    const course = mkdtempSync(join(tmpdir(), "infinity-hostile-"));
-    mkdirSync(join(course, "notebooks"));
-    const notebook = JSON.stringify({ nbformat: 4, cells });
-    writeFileSync(join(course, "notebooks", "02-gptq.ipynb"), notebook);
-    const written = await writeDeck(course, "02-gptq", join(course, "deck"));
-    const hostile = await page.context().newPage();
-    const dialogs: string[] = [];
-    hostile.on("dialog", (dialog) => {
-      dialogs.push(dialog.message());
-      void dialog.dismiss();
+  it("lets a slider move through an animation, shut off from the deck", async () => {
+    const frames = ["first", "second"].map((name) => ({ "text/html": `<b>${name} frame</b>` }));
+    const live = await openDeckOf("# Animation", animation(frames, { labels: ["one", "two"] }));
+    await live.keyboard.press("ArrowDown");
+    const frame = live.frameLocator("iframe.live");
+    await frame.getByText("first frame").waitFor();
+    await frame.getByRole("slider").fill("1");
+    await frame.getByText("second frame").waitFor();
+    expect(await frame.getByRole("status").innerText()).to.equal("two");
+    const reach = await live.frames()[1]!.evaluate(() => {
+      try {
+        return parent.document.title;
+      } catch {
+        return "nothing";
+      }
     });
-    await hostile.goto(pathToFileURL(written.page).href);
-    await hostile.locator(".reveal.ready").waitFor();
+    expect(reach).to.equal("nothing");
+    await live.screenshot({ path: join(screenshots, "slide-animation.png") });
+    await live.close();
+  });
+
+  it("runs nothing of a hostile notebook that reaches anyone", async () => {
+    const source = "<img src=data:image/png,x onerror=alert(1)><script>alert(1)</script>";
+    const hostile = await openDeckOf(`# Hostile ${source}`, {
+      "text/html": `<svg onload=alert(1)></svg>${source}`,
+    });
     await hostile.getByRole("heading", { name: "Hostile" }).waitFor();
     expect(dialogs).to.deep.equal([]);
     await hostile.close();
-    rmSync(course, { recursive: true });
   });
+
+  /** The deck of a notebook of one text and one output. */
+  async function openDeckOf(text: string, data: Readonly<Record<string, unknown>>): Promise<Page> {
+    const output = { output_type: "display_data", data, metadata: {} };
+    const code = { cell_type: "code", metadata: {}, source: "", outputs: [output] };
+    const cells = [{ cell_type: "markdown", metadata: {}, source: text }, code];
+    const course = join(folder, "course");
+    mkdirSync(join(course, "notebooks"), { recursive: true });
+    const notebook = JSON.stringify({ nbformat: 4, cells });
+    writeFileSync(join(course, "notebooks", "02-gptq.ipynb"), notebook);
+    const written = await writeDeck(course, "02-gptq", join(course, "deck"));
+    const opened = await page.context().newPage();
+    opened.on("dialog", (dialog) => {
+      dialogs.push(dialog.message());
+      void dialog.dismiss();
+    });
+    await opened.goto(pathToFileURL(written.page).href);
+    await opened.locator(".reveal.ready").waitFor();
+    return opened;
+  }
 
   it("asked for nothing but its own files, and complained of nothing", () => {
     expect(complaints).to.deep.equal([]);
