@@ -7,6 +7,7 @@ export default tseslint.config(
       "kernel-ext/kernel/cell-library/",
       "node_modules/",
       "src/kernels/wasm/assembly/",
+      "bench/assembly/",
       ".venv/",
       ".infinity/",
       "**/*.js",

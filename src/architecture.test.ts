@@ -23,7 +23,7 @@ const src = join(root, "src");
 const files = readdirSync(src, { recursive: true, encoding: "utf8" })
   .filter((file) => /\.(ts|js)$/.test(file))
   .map((file) => file.split(sep).join("/"));
-const isTest = (file: string): boolean => /\.test\.ts$|^testing\b|\/fixtures\//.test(file);
+const isTest = (file: string): boolean => /\.test(ing)?\.ts$|^testing\b|\/fixtures\//.test(file);
 
 describe("architecture", () => {
   it("has no folder in src that the list does not name", () => {

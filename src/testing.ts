@@ -10,9 +10,10 @@ import { join } from "node:path";
 /** The repository's root folder. */
 export const root: string = join(import.meta.dirname, "..");
 
-/** Marks the running test as not run, for `reason`. */
+/** Marks the running test, or the one that a hook prepares, as not run, for `reason`. */
 export function notRun(test: Context, reason: string): never {
-  (test.test ?? test.currentTest)!.title += ` [not run: ${reason}]`;
+  // In a hook, `test` is the hook.
+  (test.currentTest ?? test.test)!.title += ` [not run: ${reason}]`;
   return test.skip();
 }
 

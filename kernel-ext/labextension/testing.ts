@@ -102,7 +102,7 @@ export async function execute(
 ): Promise<void> {
   await page.evaluate(
     async ([name, given]) => {
-      const { jupyterapp } = window as unknown as {
+      const { jupyterapp } = globalThis as unknown as {
         jupyterapp: { commands: { execute(id: string, args: object): Promise<unknown> } };
       };
       await jupyterapp.commands.execute(name, given);

@@ -32,6 +32,12 @@ export interface StoredRows extends Matrix {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** A matrix in a file, as `StoredRows` has it in memory. */
+export interface MatrixRows extends Matrix {
+  /** The bytes of the rows from `begin` to `end`, the caller's own. */
+  readRows(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
+}
+
 /** How RoPE turns each head's first columns, as many as the table has; the others stay. */
 export interface Rotation {
   readonly headDim: number;
@@ -56,6 +62,11 @@ export interface AttentionInput {
 
 export interface ForwardKernels {
   readonly name: string;
+  /**
+   * Whether `matmul` first rounds x to what llama.cpp's CPU kernels multiply weights of that format by
+   * (`activation-rounding.ts`), and so may multiply whole numbers; else x stays float32.
+   */
+  readonly roundsActivations: boolean;
   /** Zeros. Throws InputError where memory is used up. */
   allocate(numRows: number, numCols: number): Activations;
   /** The rows from `begin` to `end` of `x`, sharing its memory. */
@@ -65,6 +76,8 @@ export interface ForwardKernels {
   read(x: Activations): Promise<Float32Array<ArrayBuffer>>;
   /** Takes weights over. Throws InputError for a format that these kernels cannot compute with. */
   loadMatrix(stored: StoredRows): Promise<Matrix>;
+  /** As `loadMatrix`, holding as few rows as it can outside the kernels' memory. */
+  loadRows(stored: MatrixRows): Promise<Matrix>;
   /** out[i] = W[ids[i]]. */
   embed(W: Matrix, ids: Int32Array, out: Activations): void;
   /** out = x · Wᵀ, for x [n, W.numCols] and out [n, W.numRows]. */

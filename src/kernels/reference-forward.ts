@@ -4,12 +4,10 @@
  * once. Weights stay as they are stored and are decoded a row at a time. Written to be read, not to be
  * fast.
  */
-import { isPlain, type Dtype } from "../core/dtypes.ts";
-import { InputError } from "../core/errors.ts";
-import { quoted } from "../formats/byte-source.ts";
+import { isPlain } from "../core/dtypes.ts";
 import { plainToFloat32 } from "../formats/plain-values.ts";
-import { blockCodec } from "../quant/blocks/codecs.ts";
 import { dequantizeBlocks } from "../quant/blocks/dequantize.ts";
+import { activationFormat, roundActivations } from "./activation-rounding.ts";
 import type {
   Activations,
   AttentionInput,
@@ -18,6 +16,7 @@ import type {
   StoredRows,
 } from "./forward-kernels.ts";
 import { checkShapes } from "./forward-shapes.ts";
+import { checkWeightFormat } from "./reexpress.ts";
 
 /** Activations row after row in JavaScript's memory. */
 interface HostActivations extends Activations {
@@ -30,10 +29,10 @@ interface HostAttentionInput extends AttentionInput {
   readonly values: HostActivations;
 }
 
-const plainWeights: readonly Dtype[] = ["F32", "F16", "BF16"];
-
+/** Activations stay float32. */
 export const referenceForward: ForwardKernels = {
   name: "reference",
+  roundsActivations: false,
 
   allocate: (numRows, numCols): HostActivations => ({
     numRows,
@@ -57,9 +56,12 @@ export const referenceForward: ForwardKernels = {
   loadMatrix: (stored) =>
     new Promise((resolve) => {
       checkShapes.loadMatrix(stored);
-      checkFormat(stored);
+      checkWeightFormat(stored);
       resolve(stored);
     }),
+
+  loadRows: async (stored) =>
+    referenceForward.loadMatrix({ ...stored, bytes: await stored.readRows(0, stored.numRows) }),
 
   embed(W: StoredRows, ids: Int32Array, out: HostActivations): void {
     checkShapes.embed(W, ids, out);
@@ -139,6 +141,19 @@ export const referenceForward: ForwardKernels = {
   },
 };
 
+/** As `referenceForward`, with activations rounded as llama.cpp rounds them. */
+export const roundingReferenceForward: ForwardKernels = {
+  ...referenceForward,
+  name: "reference, rounding activations",
+  roundsActivations: true,
+
+  matmul(x: HostActivations, W: StoredRows, out: HostActivations): void {
+    checkShapes.matmul(x, W, out);
+    const values = roundActivations(x.values, activationFormat(W.dtype));
+    referenceForward.matmul({ ...x, values } as HostActivations, W, out);
+  },
+};
+
 /** Attention of one head of one query, which starts at `start`, and at column `column` of its row. */
 function attendHead(
   { queries, keys, values, headDim, scale }: HostAttentionInput,
@@ -213,18 +228,4 @@ function weightRow({ dtype, numRows, numCols, bytes }: StoredRows, row: number):
   const rowBytes = bytes.length / numRows;
   const stored = bytes.subarray(row * rowBytes, (row + 1) * rowBytes);
   return isPlain(dtype) ? plainToFloat32(stored, dtype) : dequantizeBlocks(dtype, stored, numCols);
-}
-
-function checkFormat({ name, dtype }: StoredRows): void {
-  try {
-    if (!isPlain(dtype)) blockCodec(dtype);
-    else if (!plainWeights.includes(dtype)) {
-      throw new InputError(
-        `Weights in ${dtype} are not computed with; those in ${plainWeights.join(", ")} and in blocks are.`,
-      );
-    }
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    throw new InputError(`Tensor ${quoted(name)} cannot be used: ${error.message}`);
-  }
 }

@@ -8,13 +8,10 @@
  */
 import { expect } from "chai";
 import { readFileSync } from "node:fs";
-import type { Dtype } from "../core/dtypes.ts";
-import { f16ArrayToF32, f32ArrayToF16 } from "../core/half.ts";
 import { openGgufFile } from "../corpus/files.ts";
 import type { ForwardKernels } from "../kernels/forward-kernels.ts";
-import { referenceForward } from "../kernels/reference-forward.ts";
-import { dequantizeBlocks } from "../quant/blocks/dequantize.ts";
-import { quantizeBlocks } from "../quant/blocks/quantize.ts";
+import { referenceForward, roundingReferenceForward } from "../kernels/reference-forward.ts";
+import { openWasmForward } from "../tensor/wasm-forward.ts";
 import { outsideData } from "../testing.ts";
 import { ContiguousKvCache } from "./kv-cache.ts";
 import { forward, loadLlama, prefill, type Llama } from "./llama.ts";
@@ -43,68 +40,83 @@ const noise = {
   ratio: 1.5,
 };
 
+interface Engine {
+  readonly name: string;
+  readonly open: () => ForwardKernels | Promise<ForwardKernels>;
+}
+
+const wasm: readonly Engine[] = [
+  { name: "wasm", open: () => openWasmForward() },
+  { name: "wasm on 2 threads", open: () => openWasmForward({ threads: 2 }) },
+  {
+    name: "wasm without relaxed SIMD",
+    open: () => openWasmForward({ variant: { relaxed: false } }),
+  },
+];
+
 describe("the forward pass on real weights", function () {
   this.timeout(120_000);
 
-  it("agrees with llama.cpp in F32", async function () {
-    const { model, tokenizer, golden } = await open(this, "f32", referenceForward);
-    const steps = await compare(model, golden);
-    expect(steps).to.have.lengthOf(64);
-    expect(Math.max(...steps.map(({ most }) => most))).to.be.below(sameArithmetic);
-    await expectGreedy(model, tokenizer, golden);
-  });
+  for (const engine of [{ name: "the reference", open: () => referenceForward }, ...wasm]) {
+    it(`agrees with llama.cpp in F32 by ${engine.name}`, async function () {
+      const { model, tokenizer, golden } = await open(this, "f32", engine);
+      const steps = await compare(model, golden);
+      expect(steps).to.have.lengthOf(64);
+      expect(Math.max(...steps.map(({ most }) => most))).to.be.below(sameArithmetic);
+      await expectGreedy(model, tokenizer, golden);
+    });
 
-  it("writes llama.cpp's text in Q8_0", async function () {
-    const { model, tokenizer, golden } = await open(this, "q8_0", referenceForward);
-    await expectGreedy(model, tokenizer, golden);
-  });
+    it(`writes llama.cpp's text in Q8_0 by ${engine.name}`, async function () {
+      const { model, tokenizer, golden } = await open(this, "q8_0", engine);
+      await expectGreedy(model, tokenizer, golden);
+    });
+  }
 
   for (const format of ["q8_0", "q4_0", "q4_k_m"]) {
     it(`agrees with llama.cpp in ${format}, up to the rounding of activations`, async function () {
-      const { model, golden } = await open(this, format, referenceForward);
+      const { model, golden } = await open(this, format, {
+        name: "the reference",
+        open: () => referenceForward,
+      });
       const exact = await compare(model, golden);
-      const rounded = await compare({ ...model, kernels: roundingActivations }, golden);
-
-      // Prompts for which no activation fell on the other side of a code, in any of 16 steps.
-      const sameCodes = golden.cases.filter((_, i) =>
-        rounded.slice(16 * i, 16 * i + 16).every(({ most }) => most < sameArithmetic),
-      );
-      expect(sameCodes.length).to.be.at.least(1);
-
-      expect(Math.max(...exact.map(({ most }) => most))).to.be.below(noise.most);
-      const ownNoise = meanSquare(exact.map(({ ours }, i) => difference(ours, rounded[i]!.ours)));
-      const found = meanSquare(exact.map(({ ours, theirs }) => difference(ours, theirs)));
-      expect(found).to.be.below(noise.ratio * ownNoise);
+      const rounded = await compare({ ...model, kernels: roundingReferenceForward }, golden);
+      expectNoise(exact, rounded);
+      expectSameCodes(rounded);
+      for (const engine of wasm) {
+        const fast = await compare((await open(this, format, engine)).model, golden);
+        expectNoise(fast, exact);
+        expectSameCodes(fast);
+      }
     });
   }
 });
 
-/** As llama.cpp's CPU kernels do before they multiply. */
-const roundingActivations: ForwardKernels = {
-  ...referenceForward,
-  matmul(x: { numRows: number; numCols: number; values: Float32Array<ArrayBuffer> }, W, out) {
-    const values = roundedFor(W.dtype, x.values);
-    const rounded = { numRows: x.numRows, numCols: x.numCols, values };
-    referenceForward.matmul(rounded, W, out);
-  },
-};
+/** That there are prompts for which no activation fell on the other side of a code, in any of 16 steps. */
+function expectSameCodes(steps: readonly Step[]): void {
+  const most = [0, 16, 32, 48].map((begin) =>
+    Math.max(...steps.slice(begin, begin + 16).map((step) => step.most)),
+  );
+  expect(Math.min(...most)).to.be.below(sameArithmetic);
+}
 
-function roundedFor(weights: Dtype, x: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
-  if (weights === "F32") return x;
-  if (weights === "F16") return f16ArrayToF32(f32ArrayToF16(x));
-  return dequantizeBlocks("Q8_0", quantizeBlocks("Q8_0", x), x.length);
+/** That `steps` differ from llama.cpp's by no more than rounding the activations changes in ours. */
+function expectNoise(steps: readonly Step[], others: readonly Step[]): void {
+  expect(Math.max(...steps.map(({ most }) => most))).to.be.below(noise.most);
+  const ownNoise = meanSquare(steps.map(({ ours }, i) => difference(ours, others[i]!.ours)));
+  const found = meanSquare(steps.map(({ ours, theirs }) => difference(ours, theirs)));
+  expect(found).to.be.below(noise.ratio * ownNoise);
 }
 
 async function open(
   test: Mocha.Context,
   format: string,
-  kernels: ForwardKernels,
+  engine: Engine,
 ): Promise<{ model: Llama; tokenizer: Tokenizer; golden: Golden }> {
   const path = outsideData(test, `models/stories260K-${format}.gguf`);
   const goldenPath = outsideData(test, `golden/stories260K-${format}.golden.json`);
   const file = await openGgufFile(path);
   try {
-    const model = await loadLlama(file, kernels);
+    const model = await loadLlama(file, await engine.open());
     const golden = JSON.parse(readFileSync(goldenPath, "utf8")) as Golden;
     return { model, tokenizer: tokenizerFromGguf(file.metadata), golden };
   } finally {

@@ -3,7 +3,7 @@
  * the model's shape before any is read, and their way into the kernels, one at a time and as they are
  * stored.
  */
-import { isPlain, numElements } from "../core/dtypes.ts";
+import { bytesOfShape, isPlain, numElements } from "../core/dtypes.ts";
 import { InputError } from "../core/errors.ts";
 import { silent, type Progress } from "../core/progress.ts";
 import { quoted } from "../formats/byte-source.ts";
@@ -90,7 +90,7 @@ export function llamaTensors(file: GgufFile, config: LlamaConfig): LlamaTensors 
 
 /**
  * Reads a model's weights and gives them to `kernels`: no more than one tensor is held outside them at
- * a time. Throws InputError where the file is damaged or the kernels cannot compute with a format.
+ * a time, and some rows of it where the kernels take them so. Throws InputError where the file is damaged or the kernels cannot compute with a format.
  */
 export async function loadLlamaWeights(
   file: GgufFile,
@@ -241,8 +241,10 @@ class WeightLoader {
 
   async matrix({ name, shape, dtype }: StoredTensor): Promise<Matrix> {
     const [numRows, numCols] = shape as [number, number];
-    const bytes = await this.#file.readBytes(name);
-    const matrix = await this.#kernels.loadMatrix({ name, dtype, numRows, numCols, bytes });
+    const rowBytes = bytesOfShape([1, numCols], dtype);
+    const readRows = (begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> =>
+      this.#file.readBytes(name, begin * rowBytes, end * rowBytes);
+    const matrix = await this.#kernels.loadRows({ name, dtype, numRows, numCols, readRows });
     this.#count();
     return matrix;
   }

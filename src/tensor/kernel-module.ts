@@ -20,39 +20,80 @@ const sourceFolder = join(root, "src", "kernels", "wasm", "assembly");
 const kernelFolder = join(root, "build", "kernels");
 
 /** No runtime, because kernels allocate nothing; their memory is passed in. */
-const compilerOptions: readonly string[] = [
+const commonOptions: readonly string[] = [
   ...["-O3", "--noAssert", "--runtime", "stub"],
   ...["--importMemory", "--noExportMemory", "--enable", "simd"],
 ];
 
+/** A module: the folder of its sources, those that say what it exports, and the compiler's options. */
+export interface KernelBuild {
+  readonly folder: string;
+  readonly entries: readonly string[];
+  readonly options: readonly string[];
+}
+
+/** Everything that `src/kernels/wasm/wasm-kernels.ts` calls. */
+export const quantizeBuild: KernelBuild = {
+  folder: "quantize",
+  entries: ["linear.ts", "pack.ts"],
+  options: [],
+};
+
+/** What the forward pass is compiled for. */
+export interface ForwardVariant {
+  /** Uses relaxed SIMD, which not every engine has. */
+  readonly relaxed: boolean;
+  /** For memory that threads share. */
+  readonly shared: boolean;
+}
+
+/** What `src/kernels/wasm/wasm-forward.ts` runs. */
+export function forwardBuild({ relaxed, shared }: ForwardVariant): KernelBuild {
+  return {
+    folder: "forward",
+    entries: ["interpreter.ts"],
+    options: [
+      ...["--use", `RELAXED=${Number(relaxed)}`, "--use", `SHARED=${Number(shared)}`],
+      ...(relaxed ? ["--enable", "relaxed-simd"] : []),
+      ...(shared ? ["--enable", "threads", "--sharedMemory", "--maximumMemory", "65536"] : []),
+    ],
+  };
+}
+
 /** The kernels in wasm, ready to run. Throws InputError as `startWasmKernels`. */
 export async function openWasmKernels(options: WasmKernelsOptions = {}): Promise<Kernels> {
-  return startWasmKernels(await kernelModule(), options);
+  return startWasmKernels(await kernelModule(quantizeBuild), options);
 }
 
 /** The compiled kernels: what `folder` holds, or a new module that it then holds. */
 export async function kernelModule(
+  build: KernelBuild,
   folder: string = kernelFolder,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const names = (await readdir(sourceFolder)).filter((name) => name.endsWith(".ts")).sort();
-  const sources = names.map((name) => join(sourceFolder, name));
-  const file = join(folder, `${await hashOf(names, sources)}.wasm`);
-  if (!existsSync(file)) await compile(sources, folder, file);
+  const file = join(folder, `${build.folder}-${await hashOf(build)}.wasm`);
+  if (!existsSync(file)) await compile(build, folder, file);
   return readFile(file);
 }
 
-async function hashOf(names: readonly string[], sources: readonly string[]): Promise<string> {
-  const hash = createHash("sha256").update(JSON.stringify([compilerOptions, names]));
+async function hashOf(build: KernelBuild): Promise<string> {
+  const sources = join(sourceFolder, build.folder);
+  const names = (await readdir(sources)).filter((name) => name.endsWith(".ts")).sort();
+  const hash = createHash("sha256").update(JSON.stringify([commonOptions, build, names]));
   // The compiler's own package.json names its version.
-  for (const file of [join(compiler, "package.json"), ...sources])
+  for (const file of [
+    join(compiler, "package.json"),
+    ...names.map((name) => join(sources, name)),
+  ]) {
     hash.update(await readFile(file));
+  }
   return hash.digest("hex").slice(0, 16);
 }
 
 /** Compiles in another process: the compiler is large, and here tsx would go through all of it. */
-async function compile(sources: readonly string[], folder: string, file: string): Promise<void> {
+async function compile(build: KernelBuild, folder: string, file: string): Promise<void> {
   const unfinished = join(folder, `${randomUUID()}.wasm`);
-  const args = [join(compiler, "bin", "asc.js"), ...sources, ...compilerOptions];
+  const entries = build.entries.map((name) => join(sourceFolder, build.folder, name));
+  const args = [join(compiler, "bin", "asc.js"), ...entries, ...commonOptions, ...build.options];
   await mkdir(folder, { recursive: true });
   try {
     await promisify(execFile)(process.execPath, [...args, "--outFile", unfinished]);

@@ -26,6 +26,8 @@ import {
 /** Real headers hold up to some 10 MB of vocabulary; a larger one is refused before it is read. */
 const maxHeaderBytes = 2 ** 28;
 const firstReadBytes = 2 ** 16;
+/** What is larger than the first read is a vocabulary, and parsing again costs more than reading 4 MiB. */
+const growth = 64;
 /** Both far above any model: the largest have a few thousand tensors and a hundred keys. */
 const maxTensors = 2 ** 17;
 const maxKeys = 2 ** 16;
@@ -101,7 +103,7 @@ async function readHeader(source: ByteSource): Promise<GgufHeader> {
           `${source.name} has a header of more than ${maxHeaderBytes} bytes, the most that is read.`,
         );
       }
-      length = Math.min(source.size, Math.max(error.length, 4 * length));
+      length = Math.min(source.size, Math.max(error.length, growth * length));
     }
   }
 }

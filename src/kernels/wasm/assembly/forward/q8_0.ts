@@ -1,0 +1,192 @@
+/**
+ * Weights in Q8_0: x = d · q, with q of 8 bits. A record has 32 columns of 8 rows: 8 float16 scales,
+ * then for each 4 columns their codes of rows 0 to 3 and of rows 4 to 7. A lane of 32 bits is a row, so
+ * nothing is summed across lanes. Codes of even columns are stored plus 128.
+ */
+import { half4Small, halfMask } from "./activations-32";
+import { lowByteMask, madd, storeUpTo8 } from "./simd";
+import { vectorPairs32 } from "./pairs-32";
+import { gemm32, pairs, wide, wideDots } from "./tiles-32";
+
+const blockBytes: usize = 34;
+const recordBytes: usize = 272;
+
+/** Turns codes of the file into those of a record, and back. */
+const storedSigns: u32 = 0x00800080;
+
+export function packQ8_0(src: usize, dst: usize, numRows: i32, numCols: i32): void {
+  const numBlocks = <usize>(numCols >> 5);
+  for (let r: usize = 0; r < 8; r++) {
+    let from = src + r * numBlocks * blockBytes;
+    let to = dst + (r << 1);
+    const present = <i32>r < numRows;
+    for (let b: usize = 0; b < numBlocks; b++, from += blockBytes, to += recordBytes) {
+      store<u16>(to, present ? load<u16>(from) : 0);
+      const codes = to + 16 + (r << 1);
+      for (let i: usize = 0; i < 8; i++) {
+        store<u32>(codes + (i << 5), present ? load<u32>(from + (i << 2), 2) ^ storedSigns : 0);
+      }
+    }
+  }
+}
+
+export function unpackQ8_0(W: usize, row: i32, dst: usize, numCols: i32): void {
+  const numBlocks = <usize>(numCols >> 5);
+  const r = <usize>(row & 7);
+  let from = W + <usize>(row >> 3) * numBlocks * recordBytes + (r << 1);
+  for (
+    const end = dst + numBlocks * blockBytes;
+    dst < end;
+    dst += blockBytes, from += recordBytes
+  ) {
+    store<u16>(dst, load<u16>(from));
+    const codes = from + 16 + (r << 1);
+    for (let i: usize = 0; i < 8; i++) {
+      store<u32>(dst + (i << 2), load<u32>(codes + (i << 5)) ^ storedSigns, 2);
+    }
+  }
+}
+
+/**
+ * Seen as int16, two columns of a row are w = 256h + l, with l from 0 to 255. For activations a and b,
+ * w · b + l · (256a − b) = 256(l · a + h · b): exact in 8 bits without taking the bytes apart.
+ */
+export function matvecQ8_0(
+  W: usize,
+  x: usize,
+  out: usize,
+  numCols: i32,
+  firstRow: i32,
+  endRow: i32,
+): void {
+  const numBlocks = <usize>(numCols >> 5);
+  const xEnd = x + numBlocks * vectorPairs32;
+  const lowByte = i16x8.splat(<i16>lowByteMask);
+  const half = i32x4.splat(halfMask);
+  let w = W + <usize>(firstRow >> 3) * numBlocks * recordBytes;
+  for (let r = firstRow; r < endRow; r += 8) {
+    let low = f32x4.splat(0);
+    let high = low;
+    let block = x;
+    do {
+      let lowDot = v128.load32_splat(block, 4);
+      let highDot = lowDot;
+      const record = w;
+      let at = block;
+      const last = block + 64;
+      do {
+        let whole = v128.load32_splat(at, 8);
+        let rest = v128.load32_splat(at, 12);
+        lowDot = addSplit(lowDot, v128.load(w, 16), whole, rest, lowByte);
+        highDot = addSplit(highDot, v128.load(w, 32), whole, rest, lowByte);
+        whole = v128.load32_splat(at, 16);
+        rest = v128.load32_splat(at, 20);
+        lowDot = addSplit(lowDot, v128.load(w, 48), whole, rest, lowByte);
+        highDot = addSplit(highDot, v128.load(w, 64), whole, rest, lowByte);
+        at += 16;
+        w += 64;
+      } while (at < last);
+      w = record + recordBytes;
+      const scale = v128.load32_splat(block);
+      const lowScale = f32x4.mul(half4Small(record, half), scale);
+      const highScale = f32x4.mul(half4Small(record + 8, half), scale);
+      low = madd(f32x4.convert_i32x4_s(lowDot), lowScale, low);
+      high = madd(f32x4.convert_i32x4_s(highDot), highScale, high);
+      block += vectorPairs32;
+    } while (block < xEnd);
+    storeUpTo8(out + ((<usize>r) << 2), low, high, endRow - r);
+  }
+}
+
+function addSplit(sum: v128, codes: v128, whole: v128, rest: v128, lowByte: v128): v128 {
+  const low = i32x4.dot_i16x8_s(v128.and(codes, lowByte), rest);
+  return i32x4.add(sum, i32x4.add(i32x4.dot_i16x8_s(codes, whole), low));
+}
+
+export function gemmQ8_0(
+  W: usize,
+  x: usize,
+  out: usize,
+  numTokens: i32,
+  outStride: i32,
+  numCols: i32,
+  firstRow: i32,
+  endRow: i32,
+  work: usize,
+): void {
+  if (wideDots) {
+    gemm32(
+      wide,
+      recordBytes,
+      0,
+      128,
+      unpackBytes,
+      W,
+      x,
+      out,
+      numTokens,
+      outStride,
+      numCols,
+      firstRow,
+      endRow,
+      work,
+    );
+  } else {
+    gemm32(
+      pairs,
+      recordBytes,
+      0,
+      0,
+      unpackPairs,
+      W,
+      x,
+      out,
+      numTokens,
+      outStride,
+      numCols,
+      firstRow,
+      endRow,
+      work,
+    );
+  }
+}
+
+/** All codes become bytes plus 128. */
+function unpackBytes(from: usize, to: usize, numBlocks: usize): void {
+  const signs = i32x4.splat(~storedSigns & 0x80808080);
+  const half = i32x4.splat(halfMask);
+  for (const end = from + numBlocks * recordBytes; from < end; from += recordBytes) {
+    v128.store(to, half4Small(from, half));
+    v128.store(to, half4Small(from + 8, half), 16);
+    to += 32;
+    for (let i: usize = 0; i < 256; i += 16, to += 16) {
+      v128.store(to, v128.xor(v128.load(from + i, 16), signs));
+    }
+  }
+}
+
+/** Bytes become int16, two columns of 4 rows to a vector. */
+function unpackPairs(from: usize, to: usize, numBlocks: usize): void {
+  const signs = i32x4.splat(storedSigns);
+  const half = i32x4.splat(halfMask);
+  for (const end = from + numBlocks * recordBytes; from < end; from += recordBytes) {
+    v128.store(to, half4Small(from, half));
+    v128.store(to, half4Small(from + 8, half), 16);
+    to += 32;
+    for (let i: usize = 0; i < 256; i += 32, to += 64) {
+      const low = v128.xor(v128.load(from + i, 16), signs);
+      const high = v128.xor(v128.load(from + i, 32), signs);
+      // Lanes of 32 bits: columns 0 and 1 of each row; then 2 and 3.
+      v128.store(to, firstPairs(low));
+      v128.store(to, firstPairs(high), 16);
+      v128.store(to, firstPairs(i32x4.shr_u(low, 16)), 32);
+      v128.store(to, firstPairs(i32x4.shr_u(high, 16)), 48);
+    }
+  }
+}
+
+/** The two low bytes of each lane of 32 bits as int16. */
+function firstPairs(codes: v128): v128 {
+  const low = i32x4.shr_u(i32x4.shl(i32x4.shr_s(i32x4.shl(codes, 24), 24), 16), 16);
+  return v128.or(low, i32x4.shl(i32x4.shr_s(i32x4.shl(codes, 16), 24), 16));
+}

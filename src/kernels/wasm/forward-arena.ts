@@ -1,0 +1,222 @@
+/**
+ * An arena of the wasm forward pass with the program that is being recorded for it: where its matrices
+ * are packed, and which activations the program has already rounded for them.
+ */
+import { bytesOfShape, isPlain } from "../../core/dtypes.ts";
+import { plainToFloat32 } from "../../formats/plain-values.ts";
+import { dequantizeBlocks } from "../../quant/blocks/dequantize.ts";
+import type { Matrix, MatrixRows, StoredRows } from "../forward-kernels.ts";
+import { checkShapes } from "../forward-shapes.ts";
+import { reexpress } from "../reexpress.ts";
+import type { Arena } from "./arena.ts";
+import { computedDtypes, type ActivationLayout, type ForwardFormat } from "./forward-formats.ts";
+import {
+  ForwardProgram,
+  operations,
+  overlap,
+  type Extent,
+  type Operation,
+} from "./forward-program.ts";
+import type { KernelThreads } from "./kernel-threads.ts";
+
+/** Rows of weights that belong together. */
+export const groupRows: number = 8;
+
+export const tileTokens: number = 4;
+
+/** The least that is worth handing to another thread: some microseconds of work. */
+const leastPartBytes = 2 ** 15;
+
+/** Parts for each thread, so that one that was held up leaves some of its own to others. */
+export const partsPerThread: number = 4;
+
+/** Stored rows that are packed at once. */
+const pieceBytes = 2 ** 21;
+
+/** A matrix as records of its format. */
+export interface WasmMatrix extends Matrix {
+  readonly home: ForwardArena;
+  readonly at: number;
+  readonly numBytes: number;
+  readonly format: ForwardFormat;
+}
+
+/** Int32 that an operation reads from the program, and which of its arguments is to point there. */
+export interface OperationData {
+  readonly values: Int32Array;
+  readonly argument: number;
+}
+
+interface Prepared {
+  readonly source: Extent;
+  readonly numRows: number;
+  readonly layout: ActivationLayout;
+  readonly at: number;
+}
+
+export class ForwardArena {
+  readonly arena: Arena;
+  readonly #threads: KernelThreads;
+  readonly #program: ForwardProgram;
+  /** Activations that the program has rounded, still as their source is. */
+  #prepared: Prepared[] = [];
+  readonly #rooms = new Map<string, { at: number; numBytes: number }>();
+
+  constructor(arena: Arena, threads: KernelThreads) {
+    this.arena = arena;
+    this.#threads = threads;
+    this.#program = new ForwardProgram(arena);
+  }
+
+  /** Runs what was recorded. */
+  run(): void {
+    if (this.#program.isEmpty) return;
+    this.#prepared = [];
+    this.#threads.run(this.arena, this.#program.finish());
+  }
+
+  record(operation: Operation, data?: OperationData): void {
+    const numWords = operation.args.length + 1 + (data?.values.length ?? 0) + 8;
+    if (!this.#program.hasRoom(numWords)) this.run();
+    this.#program.reserve(numWords);
+    for (const written of operation.writes) this.forget(written);
+    const dataAt = data && { at: this.#program.addData(data.values), argument: data.argument };
+    this.#program.add(operation, dataAt);
+  }
+
+  /** Values from outside, after everything that was recorded. */
+  write(values: Float32Array, at: number): void {
+    this.run();
+    this.arena.floats.set(values, at / 4);
+  }
+
+  /** What was made of these bytes is no longer so. */
+  forget(written: Extent): void {
+    for (let i = this.#prepared.length - 1; i >= 0; i--) {
+      if (overlap(this.#prepared[i]!.source, written)) this.#prepared.splice(i, 1);
+    }
+  }
+
+  /** Memory for `what`, the same again until more is asked for. */
+  room(what: string, numBytes: number): number {
+    const found = this.#rooms.get(what);
+    if (found && found.numBytes >= numBytes) return found.at;
+    const wanted = Math.max(numBytes, 2 * (found?.numBytes ?? 0));
+    const at = this.arena.allocate(wanted);
+    this.#rooms.set(what, { at, numBytes: wanted });
+    return at;
+  }
+
+  /** out = x · Wᵀ, all of this arena. */
+  product(W: WasmMatrix, x: number, numTokens: number, out: number): void {
+    const { format, numRows, numCols } = W;
+    const X = this.#prepare(format.layout, x, numTokens, numCols);
+    const rowBytes = W.numBytes / numRows;
+    const cost = rowBytes * Math.max(1, numTokens / 2);
+    const rows = perPart(this.#threads.count, numRows, cost, groupRows);
+    const single = numTokens === 1;
+    this.record({
+      code: single ? operations.matvec : operations.gemm,
+      reads: [[X, preparedBytes(format.layout, numTokens, numCols)]],
+      writes: [[out, 4 * numTokens * numRows]],
+      numParts: Math.ceil(numRows / rows),
+      args: [format.id, W.at, X, out, numCols, numRows, rows, ...(single ? [] : [numTokens])],
+    });
+  }
+
+  /** Brings stored rows into the format's records, some at a time while the next are read. */
+  async pack(W: WasmMatrix, stored: MatrixRows): Promise<void> {
+    const rowBytes = bytesOfShape([1, W.numCols], W.dtype);
+    const rowsAtOnce = groupRows * Math.max(1, Math.floor(pieceBytes / rowBytes / groupRows));
+    const read = (row: number): Promise<StoredRows["bytes"]> => {
+      const bytes = stored.readRows(row, Math.min(row + rowsAtOnce, W.numRows));
+      // It is awaited later, and must not count as unhandled should packing fail before.
+      bytes.catch(() => undefined);
+      return bytes;
+    };
+    let next = read(0);
+    for (let row = 0; row < W.numRows; row += rowsAtOnce) {
+      const numRows = Math.min(rowsAtOnce, W.numRows - row);
+      const rows = { ...stored, numRows, bytes: await next };
+      if (row + numRows < W.numRows) next = read(row + numRows);
+      checkShapes.loadMatrix(rows);
+      this.#packRows(W, row, reexpress(rows, computedDtypes), rowBytes);
+    }
+  }
+
+  #packRows(W: WasmMatrix, firstRow: number, rows: StoredRows, rowBytes: number): void {
+    this.run();
+    const room = this.room("stored", rows.bytes.length);
+    this.arena.bytes.set(rows.bytes, room);
+    const groupBytes = W.numBytes / Math.ceil(W.numRows / groupRows);
+    const to = W.at + (firstRow / groupRows) * groupBytes;
+    const numGroups = Math.ceil(rows.numRows / groupRows);
+    const groups = perPart(this.#threads.count, numGroups, groupBytes, 1);
+    this.record({
+      code: operations.pack,
+      reads: [],
+      writes: [],
+      numParts: Math.ceil(numGroups / groups),
+      args: [W.format.id, room, to, rowBytes, groupBytes, rows.numRows, rows.numCols, groups],
+    });
+    this.run();
+  }
+
+  /** The values of one row. */
+  unpackRow({ format, at, numCols, dtype }: WasmMatrix, row: number): Float32Array {
+    const numBytes = bytesOfShape([1, numCols], dtype);
+    const room = this.room("stored", numBytes);
+    this.arena.exports.unpackRow(format.id, at, row, room, numCols);
+    const stored = this.arena.bytes.slice(room, room + numBytes);
+    return isPlain(dtype)
+      ? plainToFloat32(stored, dtype)
+      : dequantizeBlocks(dtype, stored, numCols);
+  }
+
+  /** Where x lies in the layout: made by the program, unless it has been. */
+  #prepare(layout: ActivationLayout, x: number, numRows: number, numCols: number): number {
+    const single = numRows === 1;
+    if (single && layout.id === 0) return x;
+    const source: Extent = [x, 4 * numRows * numCols];
+    const known = this.#prepared.find(
+      ({ source: [at, length], ...one }) =>
+        one.layout === layout && one.numRows === numRows && at === x && length === source[1],
+    );
+    if (known) return known.at;
+    const numBytes = preparedBytes(layout, numRows, numCols);
+    const at = this.room(`layout ${layout.id}`, numBytes);
+    const numTiles = Math.ceil(numRows / tileTokens);
+    const tiles = perPart(this.#threads.count, numTiles, 4 * tileTokens * numCols, 1);
+    this.#prepared = this.#prepared.filter((one) => one.layout !== layout);
+    this.record({
+      code: single ? operations.vector : operations.tiles,
+      reads: [source],
+      writes: [[at, numBytes]],
+      numParts: single ? 1 : Math.ceil(numTiles / tiles),
+      args: single ? [layout.id, x, at, numCols] : [layout.id, x, at, numRows, numCols, tiles],
+    });
+    this.#prepared.push({ source, numRows, layout, at });
+    return at;
+  }
+}
+
+function preparedBytes(layout: ActivationLayout, numRows: number, numCols: number): number {
+  if (numRows === 1) return layout.vectorBytes(numCols);
+  return Math.ceil(numRows / tileTokens) * layout.tileBytes(numCols);
+}
+
+/** How many of `count` items go to one part, a multiple of `multiple`. */
+export function perPart(
+  numThreads: number,
+  count: number,
+  itemBytes: number,
+  multiple: number,
+): number {
+  if (numThreads === 1) return roundUp(count, multiple);
+  const least = leastPartBytes / itemBytes;
+  return roundUp(Math.max(1, least, count / (numThreads * partsPerThread)), multiple);
+}
+
+export function roundUp(count: number, multiple: number): number {
+  return multiple * Math.ceil(count / multiple);
+}

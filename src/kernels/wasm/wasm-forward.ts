@@ -1,0 +1,309 @@
+/**
+ * The kernels of the forward pass in WebAssembly. Every call is recorded, and `read` runs what was
+ * recorded as one program on all threads (`forward-program.ts`); the arithmetic is in
+ * `assembly/forward/`. Activations lie in the first arena; matrices that it has no room for lie in
+ * others, and their products carry x there and the result back.
+ */
+import { bytesOfShape } from "../../core/dtypes.ts";
+import { InputError } from "../../core/errors.ts";
+import { quoted } from "../../formats/byte-source.ts";
+import type {
+  Activations,
+  AttentionInput,
+  ForwardKernels,
+  MatrixRows,
+  Rotation,
+  StoredRows,
+} from "../forward-kernels.ts";
+import { checkShapes } from "../forward-shapes.ts";
+import { checkWeightFormat, reexpressedDtype } from "../reexpress.ts";
+import { Arena, mostArenaBytes } from "./arena.ts";
+import {
+  ForwardArena,
+  groupRows,
+  partsPerThread,
+  perPart,
+  roundUp,
+  tileTokens,
+  type WasmMatrix,
+} from "./forward-arena.ts";
+import { computedDtypes, forwardFormats } from "./forward-formats.ts";
+import { operations, type Extent, type Operation } from "./forward-program.ts";
+import { KernelThreads, type StartThread } from "./kernel-threads.ts";
+
+/** Float32 in the first arena, from byte `at` on. */
+interface WasmActivations extends Activations {
+  readonly at: number;
+}
+
+interface WasmAttentionInput extends AttentionInput {
+  readonly queries: WasmActivations;
+  readonly keys: WasmActivations;
+  readonly values: WasmActivations;
+}
+
+export interface WasmForwardOptions {
+  /** As compiled for this kind of memory. */
+  readonly module: WebAssembly.Module;
+  readonly shared: boolean;
+  /** The caller's included. */
+  readonly numThreads: number;
+  readonly startThread: StartThread;
+  /** Whether the caller's thread may sleep while others compute; a page's own may not. */
+  readonly maySleep?: boolean;
+  /** The size of one memory; 4 GiB unless given. */
+  readonly arenaBytes?: number;
+}
+
+/** What has to be closed, so that its threads end. */
+export interface WasmForwardKernels extends ForwardKernels {
+  readonly numThreads: number;
+  close(): Promise<void>;
+}
+
+/** Starts the kernels. Throws InputError where the engine cannot run them. */
+export async function startWasmForward(options: WasmForwardOptions): Promise<WasmForwardKernels> {
+  const { module, numThreads, startThread, maySleep = true } = options;
+  const threads = await KernelThreads.start(module, numThreads, maySleep, startThread);
+  try {
+    return new WasmForward(threads, options);
+  } catch (error) {
+    await threads.close();
+    throw error;
+  }
+}
+
+/** How much of the first arena weights leave for activations, and of others for what a product needs. */
+const keptForActivations = 1 / 4;
+const keptElsewhere = 1 / 16;
+
+/** As in `assembly/forward/attention.ts`. */
+const mostHeadDim = 1024;
+
+class WasmForward implements WasmForwardKernels {
+  readonly name = "wasm";
+  readonly roundsActivations = true;
+  readonly numThreads: number;
+  readonly #options: WasmForwardOptions;
+  readonly #threads: KernelThreads;
+  readonly #arenas: ForwardArena[] = [];
+
+  constructor(threads: KernelThreads, options: WasmForwardOptions) {
+    this.numThreads = options.numThreads;
+    this.#options = options;
+    this.#threads = threads;
+    this.#addArena();
+  }
+
+  close(): Promise<void> {
+    return this.#threads.close();
+  }
+
+  allocate(numRows: number, numCols: number): WasmActivations {
+    return { numRows, numCols, at: this.#first.arena.allocate(4 * numRows * numCols) };
+  }
+
+  rows(x: WasmActivations, begin: number, end: number): WasmActivations {
+    checkShapes.rows(x, begin, end);
+    return { numRows: end - begin, numCols: x.numCols, at: x.at + 4 * begin * x.numCols };
+  }
+
+  write(values: Float32Array, out: WasmActivations): void {
+    checkShapes.write(values, out);
+    this.#first.write(values, out.at);
+  }
+
+  read({ at, numRows, numCols }: WasmActivations): Promise<Float32Array<ArrayBuffer>> {
+    return new Promise((resolve) => {
+      this.#first.run();
+      resolve(this.#first.arena.floats.slice(at / 4, at / 4 + numRows * numCols));
+    });
+  }
+
+  async loadMatrix(stored: StoredRows): Promise<WasmMatrix> {
+    checkShapes.loadMatrix(stored);
+    const rowBytes = bytesOfShape([1, stored.numCols], stored.dtype);
+    const readRows = (begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> =>
+      Promise.resolve(stored.bytes.subarray(begin * rowBytes, end * rowBytes));
+    return this.loadRows({ ...stored, readRows });
+  }
+
+  async loadRows(stored: MatrixRows): Promise<WasmMatrix> {
+    checkWeightFormat(stored);
+    const { name, numRows, numCols } = stored;
+    const dtype = reexpressedDtype(stored.dtype, computedDtypes);
+    const format = forwardFormats[dtype]!;
+    const numGroups = Math.ceil(numRows / groupRows);
+    const numBytes = numGroups * (numCols / format.recordCols) * format.recordBytes;
+    const home = this.#arenaFor(name, numBytes);
+    const at = home.arena.allocate(numBytes);
+    const W = { name, dtype, numRows, numCols, home, at, numBytes, format };
+    await home.pack(W, stored);
+    return W;
+  }
+
+  embed(W: WasmMatrix, ids: Int32Array, out: WasmActivations): void {
+    checkShapes.embed(W, ids, out);
+    ids.forEach((id, i) => {
+      this.#first.write(W.home.unpackRow(W, id), out.at + 4 * i * out.numCols);
+    });
+  }
+
+  matmul(x: WasmActivations, W: WasmMatrix, out: WasmActivations): void {
+    checkShapes.matmul(x, W, out);
+    if (W.home === this.#first) this.#first.product(W, x.at, x.numRows, out.at);
+    else this.#productElsewhere(x, W, out);
+  }
+
+  rmsNorm(x: WasmActivations, weight: WasmActivations, epsilon: number, out: WasmActivations) {
+    checkShapes.rmsNorm(x, weight, out);
+    this.#first.record({
+      code: operations.norm,
+      reads: [extent(x), extent(weight)],
+      writes: [extent(out)],
+      ...this.#byRows(x, [x.at, weight.at, out.at, x.numRows, x.numCols]),
+      factor: epsilon,
+    });
+  }
+
+  add(x: WasmActivations, y: WasmActivations): void {
+    checkShapes.add(x, y);
+    const { numParts, args } = this.#byRows(x, [x.at, y.at, x.numRows, x.numCols]);
+    this.#first.record({
+      code: operations.add,
+      reads: [extent(x), extent(y)],
+      writes: [extent(x)],
+      numParts,
+      args: [...args, y.numRows === x.numRows ? y.numCols : 0],
+    });
+  }
+
+  siluMultiply(gate: WasmActivations, up: WasmActivations): void {
+    checkShapes.siluMultiply(gate, up);
+    const count = gate.numRows * gate.numCols;
+    const perPart = this.#perPart(count, 4, 16);
+    this.#first.record({
+      code: operations.silu,
+      reads: [extent(gate), extent(up)],
+      writes: [extent(gate)],
+      numParts: Math.ceil(count / perPart),
+      args: [gate.at, up.at, count, perPart],
+    });
+  }
+
+  rope(x: WasmActivations, table: WasmActivations, { headDim, pairing }: Rotation): void {
+    checkShapes.rope(x, table, { headDim, pairing });
+    const { numParts, args } = this.#byRows(x, [x.at, table.at, x.numRows, x.numCols]);
+    this.#first.record({
+      code: operations.rope,
+      reads: [extent(x), extent(table)],
+      writes: [extent(x)],
+      numParts,
+      args: [...args, headDim, table.numCols / 2, Number(pairing === "adjacent")],
+    });
+  }
+
+  storeRows(x: WasmActivations, slots: Int32Array, pool: WasmActivations): void {
+    checkShapes.storeRows(x, slots, pool);
+    this.#first.record(
+      {
+        code: operations.scatter,
+        reads: [extent(x)],
+        writes: [extent(pool)],
+        numParts: 1,
+        args: [x.at, 0, pool.at, x.numRows, x.numCols],
+      },
+      { values: slots, argument: 1 },
+    );
+  }
+
+  softmax(x: WasmActivations): void {
+    this.#first.record({
+      code: operations.softmax,
+      reads: [extent(x)],
+      writes: [extent(x)],
+      ...this.#byRows(x, [x.at, x.numRows, x.numCols]),
+    });
+  }
+
+  attention(input: WasmAttentionInput, out: WasmActivations): void {
+    checkShapes.attention(input, out);
+    const { queries, keys, values, slots, headDim, scale } = input;
+    if (headDim > mostHeadDim) {
+      throw new InputError(
+        `The wasm kernels compute attention with heads of up to ${mostHeadDim} columns, and these have ${headDim}.`,
+      );
+    }
+    const numKvHeads = keys.numCols / headDim;
+    const sharing = queries.numCols / keys.numCols;
+    const numRows = queries.numRows * sharing;
+    const wanted = Math.ceil((this.numThreads * partsPerThread) / numKvHeads);
+    const perPart =
+      this.numThreads === 1 ? numRows : roundUp(Math.max(1, numRows / wanted), tileTokens);
+    const sizes = [queries.numRows, slots.length, numKvHeads, sharing, headDim, perPart];
+    this.#first.record(
+      {
+        code: operations.attention,
+        reads: [extent(queries), extent(keys), extent(values)],
+        writes: [extent(out)],
+        numParts: numKvHeads * Math.ceil(numRows / perPart),
+        args: [queries.at, keys.at, values.at, out.at, 0, ...sizes],
+        factor: scale,
+      },
+      { values: slots, argument: 4 },
+    );
+  }
+
+  get #first(): ForwardArena {
+    return this.#arenas[0]!;
+  }
+
+  #addArena(): ForwardArena {
+    const { arenaBytes: mostBytes = mostArenaBytes } = this.#options;
+    const added = new ForwardArena(new Arena({ ...this.#options, mostBytes }), this.#threads);
+    this.#arenas.push(added);
+    this.#threads.addArena(added.arena);
+    return added;
+  }
+
+  /** Cuts rows of x into parts; `args` gets the rows of one. */
+  #byRows(x: Activations, args: readonly number[]): Pick<Operation, "numParts" | "args"> {
+    const perPart = this.#perPart(x.numRows, 4 * x.numCols, 1);
+    return { numParts: Math.ceil(x.numRows / perPart), args: [...args, perPart] };
+  }
+
+  #perPart(count: number, itemBytes: number, multiple: number): number {
+    return perPart(this.numThreads, count, itemBytes, multiple);
+  }
+
+  #productElsewhere(x: WasmActivations, W: WasmMatrix, out: WasmActivations): void {
+    this.#first.run();
+    const from = this.#first.arena.bytes;
+    const numBytes = { x: extent(x)[1], out: extent(out)[1] };
+    const xAt = W.home.room("x", numBytes.x);
+    const outAt = W.home.room("out", numBytes.out);
+    W.home.arena.bytes.set(from.subarray(x.at, x.at + numBytes.x), xAt);
+    W.home.product(W, xAt, x.numRows, outAt);
+    W.home.run();
+    from.set(W.home.arena.bytes.subarray(outAt, outAt + numBytes.out), out.at);
+    this.#first.forget(extent(out));
+  }
+
+  /** Where a matrix of so many bytes goes. */
+  #arenaFor(name: string, numBytes: number): ForwardArena {
+    const { arenaBytes = mostArenaBytes } = this.#options;
+    const fits = (home: ForwardArena): boolean => {
+      const kept = home === this.#first ? keptForActivations : keptElsewhere;
+      return numBytes <= home.arena.numFree - kept * arenaBytes;
+    };
+    const home = this.#arenas.find(fits) ?? this.#addArena();
+    if (fits(home)) return home;
+    throw new InputError(
+      `Tensor ${quoted(name)} takes ${numBytes} bytes, and one memory of the wasm kernels holds ${arenaBytes}.`,
+    );
+  }
+}
+
+function extent({ at, numRows, numCols }: WasmActivations): Extent {
+  return [at, 4 * numRows * numCols];
+}
