@@ -3,9 +3,11 @@
 
 ARGS ?=
 INFINITY := node src/cli/infinity.js
+# Their binaries come in packages; nothing is downloaded or compiled besides.
+INSTALL_PEERS := NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm install --no-audit --no-fund --no-package-lock --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test bench bench-kernel format notebooks slides clean ready node
+.PHONY: help lab setup test bench bench-browser bench-engine bench-kernel bench-training bench-webgpu oracles format notebooks slides clean ready node
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
@@ -23,8 +25,37 @@ bench: ready bench/.venv ## how fast the engine is on this machine, beside its p
 	@cd bench && node --import tsx quantize.ts $(ARGS)
 
 bench-kernel: ready ## how fast the kernel is, beside those of Deno and IPython
-	@cd bench && npm install --no-audit --no-fund --no-package-lock --silent
+	@cd bench && $(INSTALL_PEERS)
 	@cd bench && node --import tsx kernel.ts $(ARGS)
+
+bench-engine: ready ## how fast the engine is, beside node-llama-cpp and @huggingface/gguf (ARGS=--smoke for a minute)
+	@cd bench && $(INSTALL_PEERS)
+	@cd bench && node --import tsx engine.ts $(ARGS)
+
+bench-webgpu: ready ## how much of a GPU's bandwidth the WebGPU kernels use (ARGS=--software tries it without a GPU)
+	@cd bench && node --import tsx webgpu.ts $(ARGS)
+
+bench-browser: ready ## the same in Chromium, beside llama.cpp compiled to wasm (ARGS=--smoke)
+	@cd bench && $(INSTALL_PEERS)
+	@cd bench && node --import tsx browser.ts $(ARGS)
+
+oracles: ready build/oracles/.venv ## make the tests' golden values again and compare; ask llama.cpp about what we write
+	@build/oracles/.venv/bin/python oracles/check_goldens.py $(ARGS)
+	@cd bench && $(INSTALL_PEERS)
+	@node --import tsx/esm node_modules/mocha/bin/mocha.js --no-config --exit --timeout 600000 bench/llama-cpp.check.ts
+
+build/oracles/.venv: oracles/requirements.txt
+	@python3 -m venv build/oracles/.venv
+	@build/oracles/.venv/bin/python -m pip install --quiet --only-binary :all: -r oracles/requirements.txt
+	@touch build/oracles/.venv
+
+bench-training: ready build/bench-training/.venv ## how fast a training step is, beside PyTorch on the same processor (ARGS="--preset draft")
+	@cd bench && node --import tsx training.ts $(ARGS)
+
+build/bench-training/.venv: bench/requirements-training.txt
+	@python3 -m venv build/bench-training/.venv
+	@build/bench-training/.venv/bin/python -m pip install --quiet --only-binary :all: -r bench/requirements-training.txt
+	@touch build/bench-training/.venv
 
 bench/.venv: bench/requirements.txt
 	@python3 -m venv bench/.venv

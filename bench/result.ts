@@ -21,3 +21,21 @@ export function saveResult(name: string, measured: object): void {
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
   console.log(`wrote ${file}`);
 }
+
+/** The middle value; of two in the middle, their mean. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Prints a table with three digits of every number. */
+export function printTable(lines: readonly object[]): void {
+  const shown = (value: unknown): unknown =>
+    typeof value === "number" ? Number(value.toPrecision(3)) : value;
+  console.table(
+    lines.map((line) =>
+      Object.fromEntries(Object.entries(line).map(([key, value]) => [key, shown(value)])),
+    ),
+  );
+}

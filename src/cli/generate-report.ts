@@ -1,5 +1,6 @@
 /** What `infinity generate` reports about a generation: its text and how fast it came. */
 import type { GenerationEvent } from "../runtime/generate.ts";
+import { textTable } from "./text-table.ts";
 
 /** A generation, measured. Rates are in tokens a second, null where there was nothing to measure. */
 export interface Generation {
@@ -20,7 +21,10 @@ export interface GenerationReport extends Generation {
   readonly modelBytes: number;
   /** Of keys and values. */
   readonly cacheBytes: number;
+  /** The most memory that the process has had. */
+  readonly peakRssBytes: number;
   readonly kernels: string;
+  readonly threads: number;
 }
 
 /** Runs a generation to its end, hands its text on as it comes, and measures. */
@@ -51,15 +55,35 @@ export async function measure(
   };
 }
 
-/** Two lines of figures. */
-export function describeGeneration(report: GenerationReport): string {
-  const { promptTokens, ids, firstTokenMs, loadMs, modelBytes, cacheBytes, kernels } = report;
+/** The most memory that this process has had. */
+export function peakRssBytes(): number {
+  // Node gives it in KiB on every system.
+  return process.resourceUsage().maxRSS * 1024;
+}
+
+/** One line of figures. */
+export function summary(report: GenerationReport): string {
+  const { promptTokens, ids, kernels } = report;
   const prefill = `prompt ${promptTokens} tokens (${shown(report.prefillTokensPerSecond)} tokens/s)`;
   const decode = `text ${ids.length} tokens (${shown(report.decodeTokensPerSecond)} tokens/s)`;
-  return [
-    `${prefill}, ${decode}, first token after ${firstTokenMs.toFixed(0)} ms\n`,
-    `model ${modelBytes} bytes, loaded in ${loadMs.toFixed(0)} ms; keys and values ${cacheBytes} bytes; ${kernels} kernels\n`,
-  ].join("");
+  return `${prefill}, ${decode}, ${kernels} kernels\n`;
+}
+
+/** All figures, one to a line. */
+export function statistics(report: GenerationReport): string {
+  const { loadMs, modelBytes, promptTokens, firstTokenMs, ids } = report;
+  const { cacheBytes, peakRssBytes, kernels, threads } = report;
+  const speed = (rate: number | null): string => `${shown(rate)} tokens/s`;
+  const rows = [
+    ["load", `${loadMs.toFixed(0)} ms`, `${modelBytes} bytes`],
+    ["prompt", speed(report.prefillTokensPerSecond), `${promptTokens} tokens`],
+    ["first token", `${firstTokenMs.toFixed(1)} ms`, "after the prompt was given"],
+    ["text", speed(report.decodeTokensPerSecond), `${ids.length} tokens`],
+    ["keys and values", `${cacheBytes} bytes`, ""],
+    ["memory", `${peakRssBytes} bytes`, "at its peak, of the whole process"],
+    ["kernels", kernels, `${threads} ${threads === 1 ? "thread" : "threads"}`],
+  ];
+  return textTable(rows, [1]);
 }
 
 function rate(numTokens: number, ms: number): number | null {

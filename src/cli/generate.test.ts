@@ -6,8 +6,9 @@ import { bytesOfModel, draftModel, ggufValue } from "../model/fixtures/models.ts
 import { draftStoryModel } from "../model/fixtures/story-model.ts";
 import { outsideData, runInfinity } from "../testing.ts";
 
+/** On the reference kernels, unless `args` name others: they need nothing compiled. */
 function generate(...args: readonly string[]): ReturnType<typeof runInfinity> {
-  return runInfinity("generate", ...args);
+  return runInfinity("generate", "--device", "reference", ...args);
 }
 
 describe("infinity generate", function () {
@@ -45,8 +46,9 @@ describe("infinity generate", function () {
     const args = ["--model", model, "--prompt", "Hello", "--max-tokens", "5", "--temperature", "0"];
     const { status, stdout, stderr } = generate(...args);
     expect(status, stderr).to.equal(0);
-    expect(stderr).to.match(/text 5 tokens \([\d.]+ tokens\/s\), first token after \d+ ms/);
-    expect(stderr).to.match(/model \d+ bytes, loaded in \d+ ms; keys and values \d+ bytes/);
+    expect(stderr).to.match(
+      /^prompt \d+ tokens \([\d.]+ tokens\/s\), text 5 tokens \([\d.]+ tokens\/s\), reference kernels\n$/,
+    );
     const json = report(...args);
     expect(stdout).to.equal(`${String(json["text"])}\n`);
     expect(json).to.include({ finish: "length", kernels: "reference" });
@@ -56,6 +58,17 @@ describe("infinity generate", function () {
     for (const key of ["prefillTokensPerSecond", "decodeTokensPerSecond", "firstTokenMs"]) {
       expect(json[key], key).to.be.a("number").greaterThan(0);
     }
+  });
+
+  it("prints a table of figures when asked", () => {
+    const args = ["--model", model, "--prompt", "Hello", "--max-tokens", "3", "--stats"];
+    const { stderr } = generate(...args, "--device", "reference", "--threads", "1");
+    expect(stderr).to.match(/^load +\d+ ms +\d+ bytes$/m);
+    expect(stderr).to.match(/^prompt +[\d.]+ tokens\/s +\d+ tokens$/m);
+    expect(stderr).to.match(/^first token +[\d.]+ ms +after the prompt was given$/m);
+    expect(stderr).to.match(/^text +[\d.]+ tokens\/s +3 tokens$/m);
+    expect(stderr).to.match(/^memory +\d+ bytes +at its peak, of the whole process$/m);
+    expect(stderr).to.match(/^kernels +reference +1 thread$/m);
   });
 
   it("gives the same text for the same seed", () => {
@@ -115,6 +128,19 @@ describe("infinity generate", function () {
       /top-p is 1\.5: more than 0 and at most 1 is needed/,
     ],
     [
+      "an unknown device",
+      () => ["--model", model, "--prompt", "x", "--device", "abacus"],
+      2,
+      /Allowed choices are cpu, wasm/,
+    ],
+    ["no threads", () => ["--model", model, "--prompt", "x", "--threads", "0"], 2, /at least 1/],
+    [
+      "threads on a device without them",
+      () => ["--model", model, "--prompt", "x", "--device", "reference", "--threads", "2"],
+      2,
+      /2 threads were asked for, and the device reference does not use them/,
+    ],
+    [
       "a temperature of hot",
       () => ["--model", model, "--prompt", "x", "--temperature", "hot"],
       2,
@@ -129,8 +155,13 @@ describe("infinity generate", function () {
     });
   }
 
-  for (const format of ["f32", "q8_0"]) {
-    it(`continues a story as llama.cpp does, in ${format}`, function () {
+  for (const [format, device] of [
+    ["f32", "reference"],
+    ["q8_0", "reference"],
+    ["f32", "cpu"],
+    ["q8_0", "cpu"],
+  ] as const) {
+    it(`continues a story as llama.cpp does, in ${format} on ${device}`, function () {
       const file = outsideData(this, `models/stories260K-${format}.gguf`);
       const golden = outsideData(this, `golden/stories260K-${format}.golden.json`);
       const { cases } = JSON.parse(readFileSync(golden, "utf8")) as {
@@ -138,7 +169,9 @@ describe("infinity generate", function () {
       };
       const [first] = cases;
       const args = ["--model", file, "--prompt", first!.prompt, "--temperature", "0"];
-      expect(generate(...args, "--max-tokens", "48").stdout).to.equal(`${first!.text}\n`);
+      expect(generate(...args, "--max-tokens", "48", "--device", device).stdout).to.equal(
+        `${first!.text}\n`,
+      );
     });
   }
 });

@@ -1,12 +1,11 @@
 /** `infinity generate`: a GGUF model continues a prompt, or answers it. */
-import { InvalidArgumentError, type Command } from "commander";
+import type { Command } from "commander";
 import { setImmediate } from "node:timers/promises";
 import { InputError, UsageError } from "../core/errors.ts";
 import { seededRng } from "../core/rng.ts";
 import { openGgufFile } from "../corpus/files.ts";
 import type { GgufFile } from "../formats/gguf/gguf-file.ts";
 import type { ForwardKernels } from "../kernels/forward-kernels.ts";
-import { referenceForward } from "../kernels/reference-forward.ts";
 import { applyChatTemplate } from "../model/chat-template.ts";
 import { llamaConfigFromGguf } from "../model/config.ts";
 import { ContiguousKvCache } from "../model/kv-cache.ts";
@@ -15,23 +14,32 @@ import { tokenizerFromGguf, type Tokenizer } from "../model/tokenizer/tokenizer.
 import { stringAt } from "../model/tokenizer/vocabulary.ts";
 import { generate, type Generator } from "../runtime/generate.ts";
 import { checkSampling, defaultSampling, type SamplingOptions } from "../runtime/sampler.ts";
-import { describeGeneration, measure } from "./generate-report.ts";
+import { openForwardKernels } from "../tensor/open-forward.ts";
+import {
+  measure,
+  peakRssBytes,
+  statistics,
+  summary,
+  type Generation,
+  type GenerationReport,
+} from "./generate-report.ts";
+import { addModelOptions, addThreadsOption, type ThreadedModelOptions } from "./model-options.ts";
+import { decimal, wholeNumber } from "./option-values.ts";
 import { progressBar } from "./progress-bar.ts";
 
-interface Options extends SamplingOptions {
-  model: string;
+interface Options extends SamplingOptions, ThreadedModelOptions {
   prompt: string;
   maxTokens: number;
   seed: number;
   chat?: true;
+  stats?: true;
   json?: true;
 }
 
 /** Adds the options and the action of `infinity generate`. */
 export function define(command: Command): void {
   const { temperature, topK, topP, minP, repeatPenalty, repeatWindow } = defaultSampling;
-  command
-    .requiredOption("--model <file>", "a GGUF model of the Llama family")
+  addModelOptions(command)
     .requiredOption("--prompt <text>", "what the model continues")
     .option("--max-tokens <n>", "the most tokens to generate", wholeNumber, 128)
     .option("--temperature <t>", "0 takes the likeliest token every time", decimal, temperature)
@@ -47,13 +55,16 @@ export function define(command: Command): void {
     .option("--repeat-window <n>", "how many tokens are recent", wholeNumber, repeatWindow)
     .option("--seed <n>", "the same seed gives the same text", wholeNumber, 0)
     .option("--chat", "the prompt is a message; write it as the model's chat template says")
-    .option("--json", "print one JSON object at the end")
+    .option("--stats", "print a table of times, speeds and memory to stderr at the end")
+    .option("--json", "print one JSON object at the end");
+  addThreadsOption(command)
     .addHelpText(
       "after",
       `
 Examples:
   infinity generate --model stories260K.gguf --prompt "Once upon a time" --temperature 0
-  infinity generate --model smollm2-135m-instruct.gguf --chat --prompt "Why is the sky blue?"`,
+  infinity generate --model smollm2-135m-instruct.gguf --chat --prompt "Why is the sky blue?"
+  infinity generate --model stories260K.gguf --prompt "One day" --device cpu --threads 2 --stats`,
     )
     .action(run);
 }
@@ -66,33 +77,42 @@ async function run(options: Options): Promise<void> {
   try {
     const tokenizer = tokenizerFromGguf(file.metadata);
     const prompt = promptTokens(file, tokenizer, options);
-    const generator = await load(file, tokenizer, prompt.length, options.maxTokens);
-    const loaded = {
-      loadMs: performance.now() - started,
-      modelBytes: file.fileSize,
-      cacheBytes: generator.cache.numBytes,
-      kernels: generator.model.kernels.name,
-    };
-    const events = generate(generator, prompt, {
-      maxTokens: options.maxTokens,
-      sampling: options,
-      rng: seededRng(options.seed),
-      pause: () => setImmediate(),
-    });
-    const figures = await measure(events, prompt.length, (text) => {
-      if (!options.json) process.stdout.write(text);
-    });
-    const report = { ...figures, ...loaded };
-    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : "\n");
-    process.stderr.write(describeGeneration(report));
+    checkLength(file, prompt.length);
+    const opened = await openForwardKernels(options);
+    try {
+      const generator = await load(file, opened.kernels, tokenizer, prompt.length, options);
+      const loadMs = performance.now() - started;
+      const figures = await stream(generator, prompt, options);
+      const report: GenerationReport = {
+        ...figures,
+        loadMs,
+        modelBytes: file.fileSize,
+        cacheBytes: generator.cache.numBytes,
+        peakRssBytes: peakRssBytes(),
+        kernels: opened.kernels.name,
+        threads: opened.numThreads,
+      };
+      process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : "\n");
+      process.stderr.write(options.stats ? statistics(report) : summary(report));
+    } finally {
+      await opened.close();
+    }
   } finally {
     await file.close();
   }
 }
 
-/** The kernels that this machine runs fastest. */
-function fastestKernels(): ForwardKernels {
-  return referenceForward;
+/** Generates, and prints text as it comes unless JSON was asked for. */
+function stream(generator: Generator, prompt: Int32Array, options: Options): Promise<Generation> {
+  const events = generate(generator, prompt, {
+    maxTokens: options.maxTokens,
+    sampling: options,
+    rng: seededRng(options.seed),
+    pause: () => setImmediate(),
+  });
+  return measure(events, prompt.length, (text) => {
+    if (!options.json) process.stdout.write(text);
+  });
 }
 
 function promptTokens(
@@ -117,32 +137,24 @@ function promptTokens(
   return tokenizer.encode(text, { addSpecial: false, parseSpecial: true });
 }
 
-/** Room for the prompt and all that may follow, as far as the model looks back. */
+function checkLength(file: GgufFile, numPrompt: number): void {
+  const { contextLength } = llamaConfigFromGguf(file);
+  if (numPrompt <= contextLength) return;
+  throw new InputError(
+    `The prompt has ${numPrompt} tokens, and ${file.name} looks back on ${contextLength}; shorten it.`,
+  );
+}
+
+/** With room for the prompt and all that may follow, as far as the model looks back. */
 async function load(
   file: GgufFile,
+  kernels: ForwardKernels,
   tokenizer: Tokenizer,
   numPrompt: number,
-  maxTokens: number,
+  { maxTokens }: Options,
 ): Promise<Generator & { readonly cache: ContiguousKvCache }> {
-  const { contextLength } = llamaConfigFromGguf(file);
-  if (numPrompt > contextLength) {
-    throw new InputError(
-      `The prompt has ${numPrompt} tokens, and ${file.name} looks back on ${contextLength}; shorten it.`,
-    );
-  }
-  const kernels = fastestKernels();
   const model = await loadLlama(file, kernels, { progress: progressBar("tensors") });
   // The last token that is generated need not be remembered.
-  const capacity = Math.min(contextLength, numPrompt + maxTokens - 1);
+  const capacity = Math.min(model.config.contextLength, numPrompt + maxTokens - 1);
   return { model, tokenizer, cache: new ContiguousKvCache(kernels, model.config, capacity) };
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Give a whole number.");
-  return Number(text);
-}
-
-function decimal(text: string): number {
-  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError("Give a number, such as 0.8.");
-  return Number(text);
 }

@@ -91,7 +91,7 @@ async function writeDraft(
 }
 
 /** What turns the file system's error into a sentence; other errors pass through `write` as they are. */
-function cannotWrite(path: string): (error: unknown) => never {
+export function cannotWrite(path: string): (error: unknown) => never {
   return (error) => {
     throw new InputError(`${path} cannot be written: ${reasonOf(error)}.`, { cause: error });
   };

@@ -1,0 +1,29 @@
+/** What options accept: parsers for commander that say what is needed. */
+import { InvalidArgumentError } from "commander";
+
+/** A whole number from 0 on. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError("Give a whole number.");
+  }
+  return value;
+}
+
+/** A whole number from 1 on. */
+export function positiveNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 1) throw new InvalidArgumentError("Give a whole number of at least 1.");
+  return value;
+}
+
+/** Whole numbers from 1 on, with commas between them. */
+export function positiveNumbers(text: string): readonly number[] {
+  return text.split(",").map((item) => positiveNumber(item.trim()));
+}
+
+/** A number without a sign, such as 0.8. */
+export function decimal(text: string): number {
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError("Give a number, such as 0.8.");
+  return Number(text);
+}
