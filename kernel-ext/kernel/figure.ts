@@ -10,8 +10,8 @@ export interface Figure {
 
 export const plotlyMime = "application/vnd.plotly.v1+json";
 
-/** Colours that people with colour-blindness tell apart (Okabe and Ito, 2008). */
-const colours = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000"];
+/** Colours that people with colour-blindness tell apart (Okabe and Ito, 2008); grey for their black, which dark pages hide. */
+const colours = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#7f7f7f"];
 
 /** What a layout leaves open. A figure's own template replaces it. */
 const template = {
