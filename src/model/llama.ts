@@ -18,7 +18,7 @@ import {
 } from "./weights.ts";
 
 /** Tokens of a prompt that go through the model together, unless told otherwise. */
-const defaultBatchSize = 64;
+const defaultBatchSize = 128;
 
 /** A model that is ready to run. */
 export interface Llama {
