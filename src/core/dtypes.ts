@@ -128,21 +128,27 @@ export function numElements(shape: readonly number[]): number {
  */
 export function bytesOfShape(shape: readonly number[], dtype: Dtype): number {
   const { blockElements, blockBytes } = dtypeLayouts[dtype];
-  const wrong = (reason: string): InputError =>
-    new InputError(`[${shape.join(", ")}] is no shape for ${dtype}: ${reason}.`);
   if (!shape.every((dimension) => Number.isSafeInteger(dimension) && dimension >= 0)) {
-    throw wrong("a dimension is no whole number");
+    throw noShape(shape, dtype, "a dimension is no whole number");
   }
   const row = shape.at(-1) ?? 1;
   if (row % blockElements !== 0) {
-    throw wrong(`a row of ${row} values does not divide into blocks of ${blockElements}`);
+    const reason = `a row of ${row} values does not divide into blocks of ${blockElements}`;
+    throw noShape(shape, dtype, reason);
   }
   // A zero makes the product zero whatever the others are, so each partial product is checked.
   const factors = [...shape.slice(0, -1), row / blockElements, blockBytes];
-  return factors.reduce((product, factor) => {
-    if (product * factor > Number.MAX_SAFE_INTEGER) throw wrong("it is too large to address");
-    return product * factor;
-  }, 1);
+  let product = 1;
+  for (const factor of factors) {
+    product *= factor;
+    if (product > Number.MAX_SAFE_INTEGER)
+      throw noShape(shape, dtype, "it is too large to address");
+  }
+  return product;
+}
+
+function noShape(shape: readonly number[], dtype: Dtype, reason: string): InputError {
+  return new InputError(`[${shape.join(", ")}] is no shape for ${dtype}: ${reason}.`);
 }
 
 function layout(blockElements: number, blockBytes: number, ggmlId?: number): DtypeLayout {

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   mkdtempSync,
@@ -40,12 +41,45 @@ describe("files", () => {
     await source.close();
   });
 
+  it("reads into memory that it is given, as far as that has the right length", async () => {
+    const bytes = Uint8Array.from({ length: 1_600_000 }, (_, i) => i % 251);
+    writeFileSync(at("large"), bytes);
+    const source = await fileSource(at("large"));
+    for (const length of [100, 1_500_000]) {
+      const room = new Uint8Array(length + 1);
+      const into = room.subarray(1);
+      expect(await source.read(40_000, length, into)).to.equal(into);
+      expect(Buffer.compare(into, bytes.subarray(40_000, 40_000 + length))).to.equal(0);
+      const fresh = await source.read(0, length, room);
+      expect(Buffer.compare(fresh, bytes.subarray(0, length))).to.equal(0);
+      expect(fresh).not.to.equal(room);
+    }
+    await source.close();
+  });
+
+  it("ends what is being read before it closes, and reads nothing after", async () => {
+    writeFileSync(at("large"), new Uint8Array(2 ** 22).fill(7));
+    const source = await fileSource(at("large"));
+    const reading = source.read(0, 2 ** 22);
+    await Promise.all([source.close(), source.close()]);
+    expect((await reading).every((byte) => byte === 7)).to.equal(true);
+    const error = await rejection(source.read(0, 1));
+    expect(error).to.be.instanceOf(InputError);
+    expect(error.message).to.match(/was closed before it was read/);
+  });
+
   it("says that a file became shorter while it was read", async () => {
     writeFileSync(at("file"), "0123456789");
     const source = await fileSource(at("file"));
     writeFileSync(at("file"), "012");
     expect((await rejection(source.read(0, 10))).message).to.match(/became shorter/);
     await source.close();
+  });
+
+  it("refuses a pipe that nobody writes to", async function () {
+    if (process.platform === "win32") notRun(this, "this system has no named pipes");
+    execFileSync("mkfifo", [at("pipe")]);
+    expect((await rejection(fileSource(at("pipe")))).message).to.match(/no ordinary file/);
   });
 
   it("opens a file of tensors", async () => {

@@ -3,8 +3,10 @@
  * that leaves either the old file or the whole new one.
  */
 import { randomUUID } from "node:crypto";
-import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { InputError } from "../core/errors.ts";
 import type { ByteSink } from "../formats/byte-sink.ts";
 import { checkRange, type ByteSource } from "../formats/byte-source.ts";
@@ -17,26 +19,15 @@ export interface Closable {
   close(): Promise<void>;
 }
 
-/** A file to read ranges of. Throws InputError where it is missing, a folder or unreadable. */
+/** From a cache, so much is read in the time that a thread takes to begin; a header is seldom more. */
+const mostReadAtOnce = 2 ** 20;
+const readLater = promisify(read);
+
+/** A file to read ranges of. Rejects with InputError where it is missing, a folder or unreadable. */
 export async function fileSource(path: string): Promise<ByteSource & Closable> {
-  const handle = await openFile(path);
-  try {
-    const stats = await handle.stat();
-    if (!stats.isFile()) {
-      throw new InputError(
-        `${path} is ${stats.isDirectory() ? "a folder" : "no ordinary file"}; a file is needed.`,
-      );
-    }
-    return {
-      name: basename(path),
-      size: stats.size,
-      read: (offset, length) => readRange(handle, path, stats.size, offset, length),
-      close: () => handle.close(),
-    };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+  return new Promise((resolve) => {
+    resolve(new DiskFile(path));
+  });
 }
 
 /** Opens a file of tensors in any format that `formats` reads; the caller closes it. */
@@ -110,30 +101,72 @@ async function openClosable<T extends object>(
   }
 }
 
-async function openFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, "r");
-  } catch (error) {
-    throw new InputError(`${path} cannot be read: ${reasonOf(error)}.`, { cause: error });
+/** A descriptor, which nothing reads from once it may have become another file's. */
+class DiskFile implements ByteSource, Closable {
+  readonly name: string;
+  readonly size: number;
+  readonly #path: string;
+  readonly #reads = new Set<Promise<number>>();
+  #descriptor: number | undefined;
+
+  constructor(path: string) {
+    this.name = basename(path);
+    this.#path = path;
+    this.#descriptor = openDescriptor(path);
+    const stats = fstatSync(this.#descriptor);
+    this.size = stats.size;
+    if (stats.isFile()) return;
+    closeSync(this.#descriptor);
+    throw new InputError(
+      `${path} is ${stats.isDirectory() ? "a folder" : "no ordinary file"}; a file is needed.`,
+    );
+  }
+
+  async read(
+    offset: number,
+    length: number,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    checkRange(this.#path, this.size, offset, length);
+    const bytes = into?.length === length ? into : new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const numRead = this.#readSome(bytes.subarray(done), offset + done);
+      const added = typeof numRead === "number" ? numRead : await numRead;
+      if (added === 0) throw new InputError(`${this.#path} became shorter while it was read.`);
+      done += added;
+    }
+    return bytes;
+  }
+
+  async close(): Promise<void> {
+    const descriptor = this.#descriptor;
+    this.#descriptor = undefined;
+    await Promise.allSettled(this.#reads);
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+
+  #readSome(bytes: Uint8Array, offset: number): number | Promise<number> {
+    if (this.#descriptor === undefined) {
+      throw new InputError(`${this.#path} was closed before it was read; keep it open.`);
+    }
+    const position = [bytes, 0, bytes.length, offset] as const;
+    if (bytes.length <= mostReadAtOnce) return readSync(this.#descriptor, ...position);
+    const read = readLater(this.#descriptor, ...position).then(({ bytesRead }) => bytesRead);
+    const settled = (): boolean => this.#reads.delete(read);
+    this.#reads.add(read);
+    read.then(settled, settled);
+    return read;
   }
 }
 
-async function readRange(
-  handle: FileHandle,
-  path: string,
-  size: number,
-  offset: number,
-  length: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  checkRange(path, size, offset, length);
-  const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
-    if (bytesRead === 0) throw new InputError(`${path} became shorter while it was read.`);
-    done += bytesRead;
+function openDescriptor(path: string): number {
+  try {
+    // Opening a pipe would wait until somebody writes to it.
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    throw new InputError(`${path} cannot be read: ${reasonOf(error)}.`, { cause: error });
   }
-  return bytes;
 }
 
 const reasons: Readonly<Record<string, string>> = {

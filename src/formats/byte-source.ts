@@ -10,8 +10,15 @@ export interface ByteSource {
   readonly name: string;
   /** In bytes. */
   readonly size: number;
-  /** A fresh array of exactly `length` bytes, the caller's own; InputError beyond the end. */
-  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * An array of exactly `length` bytes, the caller's own; InputError beyond the end. It is `into`,
+   * where that is given with that length and the source can fill it, else a fresh one.
+   */
+  read(
+    offset: number,
+    length: number,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** A file that is already in memory. */

@@ -34,8 +34,15 @@ export interface StoredRows extends Matrix {
 
 /** A matrix in a file, as `StoredRows` has it in memory. */
 export interface MatrixRows extends Matrix {
-  /** The bytes of the rows from `begin` to `end`, the caller's own. */
-  readRows(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * The bytes of the rows from `begin` to `end`, the caller's own: in `into`, where that is given with
+   * as many bytes and can be filled.
+   */
+  readRows(
+    begin: number,
+    end: number,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** How RoPE turns each head's first columns, as many as the table has; the others stay. */

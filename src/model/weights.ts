@@ -9,7 +9,12 @@ import { silent, type Progress } from "../core/progress.ts";
 import { quoted } from "../formats/byte-source.ts";
 import type { GgufFile } from "../formats/gguf/gguf-file.ts";
 import type { StoredTensor } from "../formats/stored-tensors.ts";
-import type { Activations, ForwardKernels, Matrix } from "../kernels/forward-kernels.ts";
+import type {
+  Activations,
+  ForwardKernels,
+  Matrix,
+  MatrixRows,
+} from "../kernels/forward-kernels.ts";
 import type { LlamaConfig } from "./config.ts";
 
 /** y = x · Wᵀ + b, where the architecture has b. */
@@ -90,7 +95,8 @@ export function llamaTensors(file: GgufFile, config: LlamaConfig): LlamaTensors 
 
 /**
  * Reads a model's weights and gives them to `kernels`: no more than one tensor is held outside them at
- * a time, and some rows of it where the kernels take them so. Throws InputError where the file is damaged or the kernels cannot compute with a format.
+ * a time, and some rows of it where the kernels take them so. Throws InputError where the file is
+ * damaged or the kernels cannot compute with a format.
  */
 export async function loadLlamaWeights(
   file: GgufFile,
@@ -242,8 +248,8 @@ class WeightLoader {
   async matrix({ name, shape, dtype }: StoredTensor): Promise<Matrix> {
     const [numRows, numCols] = shape as [number, number];
     const rowBytes = bytesOfShape([1, numCols], dtype);
-    const readRows = (begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> =>
-      this.#file.readBytes(name, begin * rowBytes, end * rowBytes);
+    const readRows: MatrixRows["readRows"] = (begin, end, into) =>
+      this.#file.readBytes(name, begin * rowBytes, end * rowBytes, into);
     const matrix = await this.#kernels.loadRows({ name, dtype, numRows, numCols, readRows });
     this.#count();
     return matrix;

@@ -1,11 +1,13 @@
 import { expect } from "chai";
 import { readFileSync } from "node:fs";
 import { InputError } from "../../core/errors.ts";
-import { seededRng } from "../../core/rng.ts";
+import { randomInt, seededRng } from "../../core/rng.ts";
 import { outsideData, rejection } from "../../testing.ts";
 import { bytesSource, type ByteSource } from "../byte-source.ts";
 import { cube, golden, goldenBytes, grid } from "../fixtures/golden.ts";
 import { openGguf } from "./gguf-file.ts";
+import { layOutGguf } from "./gguf-writer.ts";
+import type { GgufValue } from "./metadata.ts";
 
 const metadata = [
   ["general.architecture", { type: "string", value: "golden" }],
@@ -181,7 +183,49 @@ describe("gguf", () => {
     expect(file.metadata.get("last")).to.deep.equal({ type: "u8", value: 7 });
   });
 
+  it("reads the parts of a long header once each", async () => {
+    const parts = new GgufParts(1n, 12n);
+    for (let i = 0; i < 12; i++) parts.string(`text ${i}`).u32(8).string("x".repeat(1_000_000));
+    const source = parts.tensor("t", [1n], 0, 0n).source(4);
+    let [numReads, numRead] = [0, 0];
+    const file = await openGguf({
+      ...source,
+      read: (offset, length) => {
+        [numReads, numRead] = [numReads + 1, numRead + length];
+        return source.read(offset, length);
+      },
+    });
+    expect([file.metadata.size, file.tensors.length]).to.deep.equal([12, 1]);
+    expect(numReads).to.equal(3);
+    // What is read again is an entry that was cut off.
+    expect(numRead).to.be.within(source.size, source.size + 2 * 1_000_100);
+  });
+
+  it("decodes an array's texts, whatever their lengths, alphabets and byte order", async () => {
+    const rng = seededRng(4);
+    const letters = ["a", "Ġ", "▁", "世", "😀"];
+    const items = Array.from({ length: 2000 }, (_, i) => {
+      const length = i % 100 === 0 ? 1000 : randomInt(rng, 40);
+      return Array.from({ length }, () => letters[randomInt(rng, 5)]!).join("");
+    });
+    const tokens: GgufValue = { type: "array", itemType: "string", items };
+    for (const littleEndian of [true, false]) {
+      const { header } = layOutGguf({
+        ...{ version: 3, littleEndian, tensors: [] },
+        metadata: new Map([["tokens", tokens]]),
+      });
+      const read = (await openGguf(bytesSource("x.gguf", header))).metadata.get("tokens");
+      expect(read).to.deep.equal(tokens);
+    }
+  });
+
   const key = (): GgufParts => new GgufParts(0n, 1n).string("k");
+  const texts = (...lengths: number[]): GgufParts =>
+    lengths.reduce(
+      (parts, length) =>
+        parts.u64(BigInt(length)).raw(0xc4, ...Buffer.from("x".repeat(length - 2)), 0xa0),
+      key().u32(9).u32(8).u64(BigInt(lengths.length)),
+    );
   const tensor = (dimensions: bigint[], type = 0, offset = 0n): GgufParts =>
     new GgufParts(1n, 0n).tensor("t", dimensions, type, offset);
   const refused: readonly (readonly [string, ByteSource, RegExp])[] = [
@@ -200,6 +244,33 @@ describe("gguf", () => {
       /cannot fit/,
     ],
     ["text that is not UTF-8", key().u32(8).u64(1n).raw(0xff).source(), /not UTF-8/],
+    ["an array's short text that is not", texts(3, 3).source(300), /not UTF-8/],
+    ["an array's last text that is not", texts(3).source(), /not UTF-8/],
+    ["an array's long text that is not", texts(200).source(300), /not UTF-8/],
+    [
+      "texts that are UTF-8 only with their lengths between them",
+      key()
+        .u32(9)
+        .u32(8)
+        .u64(2n)
+        .u64(1n)
+        .raw(0xc4)
+        .u64(0xa0n)
+        .raw(...Buffer.alloc(160))
+        .source(300),
+      /not UTF-8/,
+    ],
+    [
+      "texts beyond the file",
+      key()
+        .u32(9)
+        .u32(8)
+        .u64(2n)
+        .string("a")
+        .u64(2n ** 33n)
+        .source(),
+      /cannot fit/,
+    ],
     ["an unknown value type", key().u32(13).source(), /13 is no value type/],
     ["a truth value of 2", key().u32(7).raw(2).source(), /0 or 1, and this is 2/],
     [

@@ -25,9 +25,9 @@ import {
 
 /** Real headers hold up to some 10 MB of vocabulary; a larger one is refused before it is read. */
 const maxHeaderBytes = 2 ** 28;
+/** Enough for a model without a vocabulary; then for most vocabularies; then twice that, and so on. */
 const firstReadBytes = 2 ** 16;
-/** What is larger than the first read is a vocabulary, and parsing again costs more than reading 4 MiB. */
-const growth = 64;
+const secondReadBytes = 2 ** 22;
 /** Both far above any model: the largest have a few thousand tensors and a hundred keys. */
 const maxTensors = 2 ** 17;
 const maxKeys = 2 ** 16;
@@ -55,9 +55,14 @@ export interface GgufFile extends TensorFile {
   readonly fileSize: number;
   /**
    * A tensor's bytes as they are stored, or those from `start` to `end`. Throws InputError for an
-   * unknown name and for a range that is not inside the tensor.
+   * unknown name and for a range that is not inside the tensor. `into` is as for `ByteSource.read`.
    */
-  readBytes(name: string, start?: number, end?: number): Promise<Uint8Array<ArrayBuffer>>;
+  readBytes(
+    name: string,
+    start?: number,
+    end?: number,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 type GgufHeader = Omit<GgufFile, "format" | "name" | "fileSize" | "readFloat32" | "readBytes">;
@@ -76,7 +81,7 @@ export async function openGguf(source: ByteSource, decodeBlocks?: DecodeBlocks):
     ...header,
     format: "gguf",
     fileSize: source.size,
-    readBytes: async (name, start = 0, end) => {
+    readBytes: async (name, start = 0, end, into) => {
       const { offset, numBytes } = storedTensor(source, byName, name);
       const stop = end ?? numBytes;
       if (!(start >= 0 && start <= stop && stop <= numBytes)) {
@@ -84,49 +89,87 @@ export async function openGguf(source: ByteSource, decodeBlocks?: DecodeBlocks):
           `Tensor ${quoted(name)} of ${source.name} has ${numBytes} bytes; ${start} to ${stop} were asked for.`,
         );
       }
-      return source.read(offset + start, stop - start);
+      return source.read(offset + start, stop - start, into);
     },
   };
 }
 
-/** Parses from the start again whenever the header turns out to be longer than what was read. */
+/** Reads on from the last whole entry whenever the header is longer than what was loaded. */
 async function readHeader(source: ByteSource): Promise<GgufHeader> {
   let length = Math.min(firstReadBytes, source.size);
+  const cursor = new ByteCursor(source.name, await source.read(0, length), source.size);
+  const parser = new HeaderParser(source, cursor);
   for (;;) {
-    const bytes = await source.read(0, length);
     try {
-      return parseHeader(new ByteCursor(source.name, bytes, source.size), source);
+      return parser.parse();
     } catch (error) {
       if (!(error instanceof NeedMoreBytes)) throw error;
-      if (error.length > maxHeaderBytes) {
+      if (error.end > maxHeaderBytes) {
         throw new InputError(
           `${source.name} has a header of more than ${maxHeaderBytes} bytes, the most that is read.`,
         );
       }
-      length = Math.min(source.size, Math.max(error.length, growth * length));
+      const start = cursor.reloadStart;
+      const most = Math.min(source.size, maxHeaderBytes) - start;
+      length = Math.min(most, Math.max(error.end - start, secondReadBytes, 2 * length));
+      cursor.reload(await source.read(start, length));
     }
   }
 }
 
-function parseHeader(cursor: ByteCursor, source: ByteSource): GgufHeader {
-  const version = readVersion(cursor);
-  const numTensors = cursor.count("the number of tensors", minTensorBytes, maxTensors);
-  const numKeys = cursor.count("the number of metadata keys", minKeyBytes, maxKeys);
-  const metadata = readMetadata(cursor, numKeys);
-  const alignment = checkedAlignment(cursor, metadata);
-  const relative = readTensorInfos(source, cursor, numTensors);
-  const headerBytes = cursor.offset;
-  const dataOffset = Math.ceil(headerBytes / alignment) * alignment;
-  const tensors = relative.map((tensor) => ({ ...tensor, offset: dataOffset + tensor.offset }));
-  checkLayout(source, tensors, alignment, dataOffset);
+/** Keeps the entries that it has read, so that `parse` can be called again with more bytes loaded. */
+class HeaderParser {
+  readonly #source: ByteSource;
+  readonly #cursor: ByteCursor;
+  readonly #metadata = new Map<string, GgufValue>();
+  readonly #tensors = new Map<string, StoredTensor>();
+  #counts: HeaderCounts | undefined;
+
+  constructor(source: ByteSource, cursor: ByteCursor) {
+    this.#source = source;
+    this.#cursor = cursor;
+  }
+
+  /** The header. Throws NeedMoreBytes where it is not loaded to its end. */
+  parse(): GgufHeader {
+    const [source, cursor, metadata] = [this.#source, this.#cursor, this.#metadata];
+    const { version, numTensors, numKeys } = (this.#counts ??= readCounts(cursor));
+    while (metadata.size < numKeys) {
+      cursor.mark();
+      readEntry(cursor, metadata);
+    }
+    const alignment = checkedAlignment(cursor, metadata);
+    while (this.#tensors.size < numTensors) {
+      cursor.mark();
+      readTensorInfo(source, cursor, this.#tensors);
+    }
+    const headerBytes = cursor.offset;
+    const dataOffset = Math.ceil(headerBytes / alignment) * alignment;
+    const tensors = [...this.#tensors.values()].map((tensor) => inFile(tensor, dataOffset));
+    checkLayout(source, tensors, alignment, dataOffset);
+    const { littleEndian } = cursor;
+    return { version, littleEndian, metadata, alignment, headerBytes, dataOffset, tensors };
+  }
+}
+
+function inFile(
+  { name, shape, dtype, numBytes, offset }: StoredTensor,
+  dataOffset: number,
+): StoredTensor {
+  return { name, shape, dtype, numBytes, offset: dataOffset + offset };
+}
+
+interface HeaderCounts {
+  readonly version: number;
+  readonly numTensors: number;
+  readonly numKeys: number;
+}
+
+function readCounts(cursor: ByteCursor): HeaderCounts {
   return {
-    version,
-    littleEndian: cursor.littleEndian,
-    metadata,
-    alignment,
-    headerBytes,
-    dataOffset,
-    tensors,
+    version: readVersion(cursor),
+    numTensors: cursor.count("the number of tensors", minTensorBytes, maxTensors),
+    numKeys: cursor.count("the number of metadata keys", minKeyBytes, maxKeys),
   };
 }
 
@@ -145,15 +188,11 @@ function readVersion(cursor: ByteCursor): number {
   return version;
 }
 
-function readMetadata(cursor: ByteCursor, numKeys: number): Map<string, GgufValue> {
-  const metadata = new Map<string, GgufValue>();
-  for (let i = 0; i < numKeys; i++) {
-    const key = readGgufString(cursor, `metadata key ${i}`, maxNameBytes);
-    const field = `metadata ${quoted(key)}`;
-    if (metadata.has(key)) cursor.fail(field, "the key occurs twice");
-    metadata.set(key, readGgufValue(cursor, field));
-  }
-  return metadata;
+function readEntry(cursor: ByteCursor, metadata: Map<string, GgufValue>): void {
+  const key = readGgufString(cursor, `metadata key ${metadata.size}`, maxNameBytes);
+  const field = `metadata ${quoted(key)}`;
+  if (metadata.has(key)) cursor.fail(field, "the key occurs twice");
+  metadata.set(key, readGgufValue(cursor, field));
 }
 
 function checkedAlignment(cursor: ByteCursor, metadata: ReadonlyMap<string, GgufValue>): number {
@@ -165,38 +204,33 @@ function checkedAlignment(cursor: ByteCursor, metadata: ReadonlyMap<string, Gguf
   }
 }
 
-/** Tensor descriptions with offsets relative to the start of the data. */
-function readTensorInfos(
+/** A tensor's description, with its offset relative to the start of the data. */
+function readTensorInfo(
   source: ByteSource,
   cursor: ByteCursor,
-  numTensors: number,
-): StoredTensor[] {
-  const names = new Set<string>();
-  const tensors: StoredTensor[] = [];
-  for (let i = 0; i < numTensors; i++) {
-    const tensor = readTensorInfo(source, cursor, `tensor ${i}`);
-    if (names.has(tensor.name))
-      cursor.fail(`tensor ${i}`, `the name ${quoted(tensor.name)} occurs twice`);
-    names.add(tensor.name);
-    tensors.push(tensor);
-  }
-  return tensors;
-}
-
-function readTensorInfo(source: ByteSource, cursor: ByteCursor, place: string): StoredTensor {
+  tensors: Map<string, StoredTensor>,
+): void {
+  // Its name is quoted where something is wrong only: that takes longer than all the rest.
+  const place = `tensor ${tensors.size}`;
   const name = readGgufString(cursor, `${place}'s name`, maxNameBytes);
-  const field = `tensor ${quoted(name)}`;
-  const numDimensions = cursor.u32(field);
+  const numDimensions = cursor.u32(place);
   if (numDimensions > maxGgmlDimensions) {
-    cursor.fail(field, `${numDimensions} dimensions are more than ${maxGgmlDimensions}`);
+    failTensor(cursor, name, `${numDimensions} dimensions are more than ${maxGgmlDimensions}`);
   }
   // The file names the fastest dimension first; everything here names it last.
-  const shape = Array.from({ length: numDimensions }, () => cursor.size(field)).reverse();
-  const id = cursor.u32(field);
+  const shape: number[] = [];
+  for (let i = 0; i < numDimensions; i++) shape.unshift(cursor.size(place));
+  const id = cursor.u32(place);
   const dtype =
-    dtypeOfGgmlId(id) ?? cursor.fail(field, `${id} is no tensor type that is known here`);
-  const offset = cursor.size(field);
-  return { name, shape, dtype, numBytes: bytesOfTensor(source, name, shape, dtype), offset };
+    dtypeOfGgmlId(id) ?? failTensor(cursor, name, `${id} is no tensor type that is known here`);
+  const offset = cursor.size(place);
+  if (tensors.has(name)) failTensor(cursor, name, "the name occurs twice");
+  const numBytes = bytesOfTensor(source, name, shape, dtype);
+  tensors.set(name, { name, shape, dtype, numBytes, offset });
+}
+
+function failTensor(cursor: ByteCursor, name: string, reason: string): never {
+  return cursor.fail(`tensor ${quoted(name)}`, reason);
 }
 
 /** Tensors lie on the alignment, inside the file, and not on each other. */

@@ -3,7 +3,7 @@
  * byte for byte. Types 0 to 12 of the GGUF specification.
  */
 import { InputError } from "../../core/errors.ts";
-import type { ByteCursor } from "../byte-cursor.ts";
+import { ByteCursor } from "../byte-cursor.ts";
 import { inHostOrder } from "../plain-values.ts";
 
 /** Arrays may hold arrays; real files never do, so these only stop damaged ones. */
@@ -32,7 +32,10 @@ export type GgufNumberType = keyof NumberArrays;
 /** The name of a value type. */
 export type GgufValueType = GgufNumberType | "bool" | "string" | "array";
 
-/** An array value; `itemType` holds for every item. */
+/**
+ * An array value; `itemType` holds for every item. Texts that were read from a file are decoded the
+ * first time that somebody looks at `items`, and are known to be UTF-8 before.
+ */
 export type GgufArray = { readonly type: "array" } & (
   | { readonly itemType: "string"; readonly items: readonly string[] }
   | { readonly itemType: "bool"; readonly items: readonly boolean[] }
@@ -133,14 +136,10 @@ function readArray(cursor: ByteCursor, field: string, depth: number): GgufArray 
   const [itemType, itemBytes] = readType(cursor, field);
   const most = itemType === "array" ? maxArraysInArray : Number.MAX_SAFE_INTEGER;
   const count = cursor.count(field, itemBytes, most);
-  const items = <T>(read: () => T): T[] => {
-    const all: T[] = [];
-    for (let i = 0; i < count; i++) all.push(read());
-    return all;
-  };
+  const items = <T>(read: () => T): T[] => readItems(count, read);
   switch (itemType) {
     case "string":
-      return { type: "array", itemType, items: items(() => readGgufString(cursor, field)) };
+      return textArray(cursor, field, count);
     case "bool":
       return { type: "array", itemType, items: items(() => readBool(cursor, field)) };
     case "array":
@@ -163,6 +162,36 @@ function readArray(cursor: ByteCursor, field: string, depth: number): GgufArray 
     }
   }
   return itemType satisfies never;
+}
+
+/** Holds the texts' bytes until they are decoded, which takes ten times as long as checking them. */
+function textArray(cursor: ByteCursor, field: string, count: number): GgufArray {
+  const loaded = cursor.texts(count, field);
+  // Not copied, they keep in memory all that was read with them.
+  const isMuchOfThat = loaded.length >= loaded.buffer.byteLength / 4;
+  let stored: Uint8Array<ArrayBuffer> | undefined = isMuchOfThat ? loaded : loaded.slice();
+  let texts: readonly string[] | undefined;
+  const { littleEndian } = cursor;
+  const decode = (bytes: Uint8Array<ArrayBuffer>): readonly string[] => {
+    const again = new ByteCursor(field, bytes);
+    again.littleEndian = littleEndian;
+    return readItems(count, () => readGgufString(again, field));
+  };
+  return {
+    type: "array",
+    itemType: "string",
+    get items() {
+      if (stored) texts = decode(stored);
+      stored = undefined;
+      return texts!;
+    },
+  };
+}
+
+function readItems<T>(count: number, read: () => T): T[] {
+  const items: T[] = [];
+  for (let i = 0; i < count; i++) items.push(read());
+  return items;
 }
 
 function numbers(itemType: GgufNumberType, { buffer }: Uint8Array<ArrayBuffer>): GgufNumbers {

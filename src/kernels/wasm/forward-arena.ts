@@ -61,6 +61,8 @@ export class ForwardArena {
   /** Activations that the program has rounded, still as their source is. */
   #prepared: Prepared[] = [];
   readonly #rooms = new Map<string, { at: number; numBytes: number }>();
+  /** Of `pieceBytes` each and not in use. A new one for each read, until collected, takes tens of MB. */
+  readonly #pieces: Uint8Array<ArrayBuffer>[] = [];
 
   constructor(arena: Arena, threads: KernelThreads) {
     this.arena = arena;
@@ -128,20 +130,28 @@ export class ForwardArena {
   async pack(W: WasmMatrix, stored: MatrixRows): Promise<void> {
     const rowBytes = bytesOfShape([1, W.numCols], W.dtype);
     const rowsAtOnce = groupRows * Math.max(1, Math.floor(pieceBytes / rowBytes / groupRows));
-    const read = (row: number): Promise<StoredRows["bytes"]> => {
-      const bytes = stored.readRows(row, Math.min(row + rowsAtOnce, W.numRows));
+    const read = (row: number, piece: Uint8Array<ArrayBuffer>): Promise<StoredRows["bytes"]> => {
+      const end = Math.min(row + rowsAtOnce, W.numRows);
+      const bytes = stored.readRows(row, end, piece.subarray(0, (end - row) * rowBytes));
       // It is awaited later, and must not count as unhandled should packing fail before.
       bytes.catch(() => undefined);
       return bytes;
     };
-    let next = read(0);
+    let [piece, nextPiece] = [this.#takePiece(), this.#takePiece()];
+    let next = read(0, piece);
     for (let row = 0; row < W.numRows; row += rowsAtOnce) {
       const numRows = Math.min(rowsAtOnce, W.numRows - row);
       const rows = { ...stored, numRows, bytes: await next };
-      if (row + numRows < W.numRows) next = read(row + numRows);
+      if (row + numRows < W.numRows) next = read(row + numRows, nextPiece);
       checkShapes.loadMatrix(rows);
       this.#packRows(W, row, reexpress(rows, computedDtypes), rowBytes);
+      [piece, nextPiece] = [nextPiece, piece];
     }
+    this.#pieces.push(piece, nextPiece);
+  }
+
+  #takePiece(): Uint8Array<ArrayBuffer> {
+    return this.#pieces.pop() ?? new Uint8Array(pieceBytes);
   }
 
   #packRows(W: WasmMatrix, firstRow: number, rows: StoredRows, rowBytes: number): void {
