@@ -111,6 +111,7 @@ def checks(with_torch):
     blocks = "src/quant/blocks/fixtures"
     yield "block formats", lambda: compare_json("goldens.json", blocks, "make_goldens.py", ggml_library())
     yield "codebooks", compare_codebooks
+    yield "data-aware quantisers", lambda: compare_json("goldens.json", "src/quant/fixtures", "make_goldens.py")
     yield "forward pass", lambda: compare_json("golden.json", "src/model/fixtures", "make_golden.py")
     tokenizers = "src/model/tokenizer/fixtures"
     yield "tokenizers", lambda: compare_json("golden.json", tokenizers, "make_golden.py")

@@ -226,7 +226,8 @@ function divisorsNear(cols: number, size: number): number[] {
   return divisors.sort((a, b) => distance(a) - distance(b)).slice(0, 2);
 }
 
-function checkBits(bits: number): void {
+/** Throws UsageError for bits that a linear grid cannot have. */
+export function checkBits(bits: number): void {
   if (!Number.isInteger(bits) || bits < 2 || bits > 8) {
     throw new UsageError(`Linear quantisation takes 2 to 8 bits, not ${bits}.`);
   }

@@ -2,7 +2,14 @@
  * Q2_K, Q4_K and Q5_K: 256 values in sub-blocks, each x ≈ (d·s)·q − (dmin·m), with small integers s
  * and m for the sub-block and two float16 for the block.
  */
-import { clamp, readF16, writeF16, type BlockCodec, type BlockCodecs } from "./block.ts";
+import {
+  clamp,
+  readF16,
+  writeF16,
+  type BlockCodec,
+  type BlockCodecs,
+  type BlockGrid,
+} from "./block.ts";
 import {
   readHighBit,
   readNibbles,
@@ -42,6 +49,7 @@ interface AffineFormat {
   writeScales(block: Uint8Array, s: Uint8Array, m: Uint8Array): void;
   readCodes(block: Uint8Array, codes: Uint8Array): void;
   writeCodes(block: Uint8Array, codes: Uint8Array): void;
+  readonly codeBytes: readonly [from: number, to: number];
 }
 
 const q2_K: AffineFormat = {
@@ -66,6 +74,7 @@ const q2_K: AffineFormat = {
   writeCodes: (block, codes) => {
     writePairs(block, 16, codes);
   },
+  codeBytes: [16, 80],
 };
 
 const q4_K: AffineFormat = {
@@ -83,6 +92,7 @@ const q4_K: AffineFormat = {
   writeCodes: (block, codes) => {
     writeNibbles(block, 16, codes, 32);
   },
+  codeBytes: [16, 144],
 };
 
 const q5_K: AffineFormat = {
@@ -96,6 +106,7 @@ const q5_K: AffineFormat = {
     writeNibbles(block, 48, codes, 32);
     writeHighBit(block, 16, codes, 4);
   },
+  codeBytes: [16, 176],
 };
 
 /** Codecs of the K types with a minimum for each sub-block. */
@@ -113,6 +124,7 @@ function affineCodec(format: AffineFormat): BlockCodec {
       [scaleAt, 2],
       [scaleAt + 2, 2],
     ],
+    grid: gridOf(format),
     decode: (block, y) => {
       const [s, m] = [new Uint8Array(numSubBlocks), new Uint8Array(numSubBlocks)];
       const codes = new Uint8Array(blockElements);
@@ -142,6 +154,28 @@ function affineCodec(format: AffineFormat): BlockCodec {
           codes[i] = clamp(nearest(f(f(x[i]! + offset) / scale)), 0, format.search.maxCode);
         }
       }
+      format.writeCodes(block, codes);
+    },
+  };
+}
+
+function gridOf(format: AffineFormat): BlockGrid {
+  const { subBlockElements: elements, scaleAt } = format;
+  const numSubBlocks = blockElements / elements;
+  return {
+    elements,
+    maxCode: format.search.maxCode,
+    codeBytes: format.codeBytes,
+    readScales: (block, scales, offsets) => {
+      const [s, m] = [new Uint8Array(numSubBlocks), new Uint8Array(numSubBlocks)];
+      format.readScales(block, s, m);
+      const [d, dmin] = [readF16(block, scaleAt), readF16(block, scaleAt + 2)];
+      for (let j = 0; j < s.length; j++) {
+        scales[j] = d * s[j]!;
+        offsets[j] = dmin * m[j]!;
+      }
+    },
+    writeCodes: (block, codes) => {
       format.writeCodes(block, codes);
     },
   };

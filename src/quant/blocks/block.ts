@@ -27,11 +27,30 @@ export type EncodeBlock = (
 /** A field of several bytes in a block: where it starts and how long it is. */
 export type WideField = readonly [at: number, numBytes: 2 | 4];
 
+/**
+ * The codes of a block apart from its scales: value i is scales[j] · code − offsets[j], j = ⌊i /
+ * elements⌋, exactly, once rounded to float32.
+ */
+export interface BlockGrid {
+  /** Neighbouring values that share a scale; divides the block. */
+  readonly elements: 16 | 32;
+  /** Codes are 0 … maxCode. */
+  readonly maxCode: number;
+  /** The bytes that hold codes and nothing else: from, up to before. */
+  readonly codeBytes: readonly [from: number, to: number];
+  /** The scales and offsets of one block, into arrays of as many as it has. */
+  readScales(block: Uint8Array, scales: Float32Array, offsets: Float32Array): void;
+  /** Stores the codes of one block, whose code bytes are zero. */
+  writeCodes(block: Uint8Array, codes: Uint8Array): void;
+}
+
 /** One block format. */
 export interface BlockCodec {
   readonly decode: DecodeBlock;
   /** Absent where this format is only read. */
   readonly encode?: EncodeBlock;
+  /** Absent where codes cannot be chosen apart from scales, or nothing has needed it. */
+  readonly grid?: BlockGrid;
   /** What big-endian files store the other way round; absent where such files are not read. */
   readonly wideFields?: readonly WideField[];
 }

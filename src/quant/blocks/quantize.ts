@@ -96,7 +96,11 @@ function halfBytes(values: Float32Array, bits: Uint16Array, exponent: number): U
   return littleEndianBytes(bits, 2);
 }
 
-function checkImportance(importance: Float32Array, numValues: number): void {
+/**
+ * Throws InputError where an importance is negative or not finite, or where `numValues` are no whole
+ * rows of as many.
+ */
+export function checkImportance(importance: Float32Array, numValues: number): void {
   const wrong = importance.findIndex((value) => !(value >= 0 && value < Infinity));
   if (wrong >= 0) {
     throw new InputError(

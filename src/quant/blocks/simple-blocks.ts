@@ -13,6 +13,7 @@ import {
   writeF16,
   type BlockCodec,
   type BlockCodecs,
+  type BlockGrid,
   type WideField,
 } from "./block.ts";
 import {
@@ -39,7 +40,7 @@ export const simpleCodecs: BlockCodecs<"Q4_0" | "Q4_1" | "Q5_0" | "Q5_1" | "Q8_0
   Q4_1: fromMin({ maxCode: 15, codesAt: 4, highBitsAt: undefined }),
   Q5_0: aroundZero({ maxCode: 31, codesAt: 6, highBitsAt: 2 }),
   Q5_1: fromMin({ maxCode: 31, codesAt: 8, highBitsAt: 4 }),
-  Q8_0: { decode: decodeQ8_0, encode: encodeQ8_0, wideFields: [[0, 2]] },
+  Q8_0: { decode: decodeQ8_0, encode: encodeQ8_0, grid: gridOfQ8_0(), wideFields: [[0, 2]] },
 };
 
 /**
@@ -50,6 +51,7 @@ function aroundZero(layout: CodeLayout): BlockCodec {
   const middle = (layout.maxCode + 1) / 2;
   return {
     wideFields: wideFields(1, layout),
+    grid: gridOf(layout, (block, d) => d * middle),
     decode: (block, y) => {
       const d = readF16(block, 0);
       readCodes(block, layout, y);
@@ -79,6 +81,7 @@ function fromMin(layout: CodeLayout): BlockCodec {
   const { maxCode } = layout;
   return {
     wideFields: wideFields(2, layout),
+    grid: gridOf(layout, (block) => -readF16(block, 2)),
     decode: (block, y) => {
       const d = readF16(block, 0);
       const m = readF16(block, 2);
@@ -121,6 +124,40 @@ function encodeQ8_0(x: Float32Array, block: Uint8Array): void {
   for (let j = 0; j < blockElements; j++) {
     block[2 + j] = roundHalfAway(Math.fround(x[j]! * inverted));
   }
+}
+
+function gridOf(layout: CodeLayout, offsetOf: (block: Uint8Array, d: number) => number): BlockGrid {
+  const codesEnd = layout.codesAt + half;
+  return {
+    elements: blockElements,
+    maxCode: layout.maxCode,
+    codeBytes: [layout.highBitsAt ?? layout.codesAt, codesEnd],
+    readScales: (block, scales, offsets) => {
+      const d = readF16(block, 0);
+      scales[0] = d;
+      offsets[0] = offsetOf(block, d);
+    },
+    writeCodes: (block, codes) => {
+      writeCodes(block, layout, codes);
+    },
+  };
+}
+
+/** Code 0 stands for −127, which is as far as the scale's own rule goes. */
+function gridOfQ8_0(): BlockGrid {
+  return {
+    elements: blockElements,
+    maxCode: 254,
+    codeBytes: [2, 34],
+    readScales: (block, scales, offsets) => {
+      const d = readF16(block, 0);
+      scales[0] = d;
+      offsets[0] = d * 127;
+    },
+    writeCodes: (block, codes) => {
+      for (let j = 0; j < blockElements; j++) block[2 + j] = codes[j]! - 127;
+    },
+  };
 }
 
 function wideFields(numScales: 1 | 2, { highBitsAt }: CodeLayout): readonly WideField[] {

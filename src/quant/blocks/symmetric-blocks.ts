@@ -2,7 +2,15 @@
  * Q3_K and Q6_K: 256 values in sub-blocks of 16, each x ≈ (d·s)·(q − middle), with a small integer s
  * for the sub-block and one float16 for the block.
  */
-import { clamp, readF16, readI8, signedPeak, writeF16, type BlockCodecs } from "./block.ts";
+import {
+  clamp,
+  readF16,
+  readI8,
+  signedPeak,
+  writeF16,
+  type BlockCodecs,
+  type BlockGrid,
+} from "./block.ts";
 import {
   readHighBit,
   readNibbles,
@@ -34,8 +42,8 @@ const q6 = { middle: 32, highAt: 128, lowAt: 0, scalesAt: 192, dAt: 208 } as con
 
 /** Codecs of the K types around zero. */
 export const symmetricCodecs: BlockCodecs<"Q3_K" | "Q6_K"> = {
-  Q3_K: { decode: decodeQ3_K, encode: encodeQ3_K, wideFields: [[q3.dAt, 2]] },
-  Q6_K: { decode: decodeQ6_K, encode: encodeQ6_K, wideFields: [[q6.dAt, 2]] },
+  Q3_K: { decode: decodeQ3_K, encode: encodeQ3_K, grid: gridOfQ3_K(), wideFields: [[q3.dAt, 2]] },
+  Q6_K: { decode: decodeQ6_K, encode: encodeQ6_K, grid: gridOfQ6_K(), wideFields: [[q6.dAt, 2]] },
 };
 
 function decodeQ3_K(block: Uint8Array, y: Float32Array): void {
@@ -75,6 +83,10 @@ function encodeQ3_K(
   const d = writeF16(block, q3.dAt, scale);
   writeScales3K(block, q3.scalesAt, s);
   roundCodes(x, codes, q3.middle, (j) => f(d * (s[j]! - q3.scaleMiddle)));
+  writeCodesQ3(block, codes);
+}
+
+function writeCodesQ3(block: Uint8Array, codes: Uint8Array): void {
   writePairs(block, q3.lowAt, codes);
   writeHighBit(block, q3.highAt, codes, 2);
 }
@@ -100,12 +112,50 @@ function encodeQ6_K(
     block[q6.scalesAt + j] = Math.min(127, nearest(f(inverted * scales[j]!)));
   }
   roundCodes(x, codes, q6.middle, (j) => f(d * readI8(block, q6.scalesAt + j)));
+  writeCodesQ6(block, codes);
+}
+
+function writeCodesQ6(block: Uint8Array, codes: Uint8Array): void {
   writeNibbles(block, q6.lowAt, codes, 64);
   writePairs(
     block,
     q6.highAt,
     codes.map((code) => code >> 4),
   );
+}
+
+function gridOfQ3_K(): BlockGrid {
+  return {
+    elements: size,
+    maxCode: 7,
+    codeBytes: [0, q3.scalesAt],
+    readScales: (block, scales, offsets) => {
+      const s = new Uint8Array(numSubBlocks);
+      readScales3K(block, q3.scalesAt, s);
+      const d = readF16(block, q3.dAt);
+      for (let j = 0; j < numSubBlocks; j++) {
+        scales[j] = d * (s[j]! - q3.scaleMiddle);
+        offsets[j] = scales[j]! * q3.middle;
+      }
+    },
+    writeCodes: writeCodesQ3,
+  };
+}
+
+function gridOfQ6_K(): BlockGrid {
+  return {
+    elements: size,
+    maxCode: 63,
+    codeBytes: [0, q6.scalesAt],
+    readScales: (block, scales, offsets) => {
+      const d = readF16(block, q6.dAt);
+      for (let j = 0; j < numSubBlocks; j++) {
+        scales[j] = d * readI8(block, q6.scalesAt + j);
+        offsets[j] = scales[j]! * q6.middle;
+      }
+    },
+    writeCodes: writeCodesQ6,
+  };
 }
 
 /** The sub-block of largest scale takes the lowest small integer. */
