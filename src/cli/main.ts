@@ -26,6 +26,11 @@ const commands: readonly (readonly [string, string, () => Promise<CommandModule>
   ["corpus", "our stories, questions about them, and a tokenizer", () => import("./corpus.ts")],
   ["train", "train a small model from nothing", () => import("./train.ts")],
   ["bench", "how fast a GGUF model runs here", () => import("./bench.ts")],
+  [
+    "kv-sim",
+    "how many requests fit into a GPU's memory, by how it is managed",
+    () => import("./kv-sim.ts"),
+  ],
   ["fetch", "download a public model", () => import("./fetch.ts")],
   ["grade", "run a project's graded tests on your exercises", () => import("./grade.ts")],
   ["course", "the fifteen projects and how far you are", () => import("./course.ts")],

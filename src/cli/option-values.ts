@@ -27,3 +27,20 @@ export function decimal(text: string): number {
   if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError("Give a number, such as 0.8.");
   return Number(text);
 }
+
+const byteUnits: Readonly<Record<string, number>> = {
+  ...{ b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 },
+};
+
+/** Bytes: a number with a unit, such as 16GB (16 · 10⁹) or 24GiB (24 · 2³⁰). */
+export function byteSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?([kmgt]?i?b)$/i.exec(text);
+  const bytes = Math.floor(
+    Number(match?.[1]) * (byteUnits[match?.[2]?.toLowerCase() ?? ""] ?? NaN),
+  );
+  if (!Number.isSafeInteger(bytes)) {
+    throw new InvalidArgumentError("Give a size with its unit, such as 16GB or 24GiB.");
+  }
+  return bytes;
+}
