@@ -7,7 +7,7 @@ INFINITY := node src/cli/infinity.js
 INSTALL_PEERS := NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm install --no-audit --no-fund --no-package-lock --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test bench bench-browser bench-engine bench-kernel bench-training bench-webgpu oracles format notebooks slides clean ready node
+.PHONY: help lab setup test bench bench-browser bench-engine bench-kernel bench-report bench-training bench-webgpu oracles format notebooks slides clean ready node
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
@@ -38,6 +38,9 @@ bench-webgpu: ready ## how much of a GPU's bandwidth the WebGPU kernels use (ARG
 bench-browser: ready ## the same in Chromium, beside llama.cpp compiled to wasm (ARGS=--smoke)
 	@cd bench && $(INSTALL_PEERS)
 	@cd bench && node --import tsx browser.ts $(ARGS)
+
+bench-report: ready ## bring all that was measured into bench/results/README.md
+	@node --import tsx bench/report.ts
 
 oracles: ready build/oracles/.venv ## make the tests' golden values again and compare; ask llama.cpp about what we write
 	@build/oracles/.venv/bin/python oracles/check_goldens.py $(ARGS)

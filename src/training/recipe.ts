@@ -48,14 +48,14 @@ export const presets: Readonly<Record<PresetName, Omit<TrainingRecipe, "seed">>>
   draft: {
     shape: shape(512, 128, 384, 3, 4, 2),
     optimizer,
-    numSteps: 3000,
+    numSteps: 1600,
     windowsPerStep: 8,
     windowsPerShard: 1,
   },
   target: {
     shape: shape(512, 256, 768, 6, 8, 4),
     optimizer,
-    numSteps: 1450,
+    numSteps: 1100,
     windowsPerStep: 8,
     windowsPerShard: 1,
   },
