@@ -105,13 +105,14 @@ describe("what cells show", function () {
 
   it("sends a plotly figure with a sentence beside it; typed arrays become JSON arrays", async () => {
     const exchange = await client.execute(
-      'show({ data: [{ type: "bar", name: "int4", x: new Int8Array([1, 2]), y: new Float32Array([0.1, 3]) }], layout: { title: { text: "Error" }, xaxis: { title: { text: "bits" } }, colorway: ["red"] } });',
+      'show({ data: [{ type: "bar", name: "int4", x: new Int8Array([1, 2]), y: new Float32Array([0.1, 3]) }], layout: { title: { text: "Error" }, xaxis: { title: { text: "bits" } }, colorway: ["red"] }, frames: [{ name: "1", data: [{ y: new Float32Array([2, 3]) }] }] });',
     );
     const data = dataOf(displays(exchange)[0]);
     const figure = data["application/vnd.plotly.v1+json"] as Record<string, never>;
     expect(figure["data"]).to.deep.equal([{ type: "bar", name: "int4", x: [1, 2], y: [0.1, 3] }]);
     expect(figure["layout"]).to.deep.include({ title: { text: "Error" }, colorway: ["red"] });
     expect(figure["layout"]).to.have.property("template");
+    expect(figure["frames"]).to.deep.equal([{ name: "1", data: [{ y: [2, 3] }] }]);
     expect(data["text/plain"]).to.equal("Figure “Error”: 1 trace (bar “int4”); x: bits.");
     const untyped = await client.execute("show({ traces: [] })", { stop_on_error: false });
     expect(untyped.reply).to.deep.include({ ename: "TypeScriptError" });

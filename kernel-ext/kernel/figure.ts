@@ -5,6 +5,7 @@ import type { MimeBundle } from "./mime.ts";
 export interface Figure {
   readonly data: readonly object[];
   readonly layout?: object;
+  readonly frames?: readonly object[];
   readonly config?: object;
 }
 
@@ -33,12 +34,13 @@ const significantDigits = 7;
 export function figureBundle(figure: Figure): MimeBundle {
   if (!Array.isArray(figure.data)) {
     throw new TypeError(
-      "A figure needs an array `data` of plotly traces, and may have `layout` and `config`.",
+      "A figure needs an array `data` of plotly traces, and may have `layout`, `frames` and `config`.",
     );
   }
   const shown = {
     data: figure.data.map(plain),
     layout: { template, ...(plain(figure.layout ?? {}) as object) },
+    ...(figure.frames && { frames: figure.frames.map(plain) }),
     config: { responsive: true, displaylogo: false, ...figure.config },
   };
   return { [plotlyMime]: shown, "text/plain": describe(figure) };

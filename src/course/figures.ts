@@ -9,6 +9,8 @@ import { histogram, summarize } from "../quant/error.ts";
 export interface Figure {
   readonly data: readonly Readonly<Record<string, unknown>>[];
   readonly layout: Readonly<Record<string, unknown>>;
+  /** What an animation's slider and buttons show. */
+  readonly frames?: readonly object[];
 }
 
 const markers = ["circle", "square", "diamond", "triangle-up", "x", "star"] as const;

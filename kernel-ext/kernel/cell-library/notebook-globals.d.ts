@@ -9,6 +9,7 @@ interface MimeBundle {
 interface Figure {
   readonly data: readonly object[];
   readonly layout?: object;
+  readonly frames?: readonly object[];
   readonly config?: object;
 }
 

@@ -2,6 +2,7 @@
 
 interface Figure {
   readonly data?: unknown;
+  readonly frames?: unknown;
   readonly layout?: Readonly<Record<string, unknown>>;
 }
 
@@ -30,7 +31,8 @@ export async function drawFigures(slides: Element, width: number): Promise<void>
     place.append(drawing);
     try {
       const config = { displayModeBar: false, displaylogo: false };
-      await Plotly.newPlot(drawing, { data: figure.data, layout: layoutOf(figure, width), config });
+      const { data, frames = [] } = figure;
+      await Plotly.newPlot(drawing, { data, layout: layoutOf(figure, width), frames, config });
       for (const element of fallback) element.remove();
     } catch {
       drawing.remove();
