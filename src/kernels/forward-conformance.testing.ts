@@ -5,34 +5,20 @@
 import { expect } from "chai";
 import { dtypeLayouts, type Dtype } from "../core/dtypes.ts";
 import { InputError } from "../core/errors.ts";
-import { normal, seededRng, type Rng } from "../core/rng.ts";
-import { littleEndianBytes, plainToFloat32 } from "../formats/plain-values.ts";
-import { dequantizeBlocks } from "../quant/blocks/dequantize.ts";
-import { quantizeBlocks, type QuantizableDtype } from "../quant/blocks/quantize.ts";
+import type { QuantizableDtype } from "../quant/blocks/quantize.ts";
 import { rejection } from "../testing.ts";
 import { activationFormat, roundActivations } from "./activation-rounding.ts";
 import type { Activations, ForwardKernels, Matrix } from "./forward-kernels.ts";
-
-/** Half a unit in the last place of a float32 in [1, 2): the relative error of one rounding. */
-const ulp = 2 ** -24;
-
-/** How exact an implementation's functions are, as relative errors; its sums and products are rounded once. */
-export interface FunctionPrecision {
-  /** Of e^x, with the rounding of x. */
-  readonly exp: (x: number) => number;
-  readonly divide: number;
-  readonly sqrt: number;
-  /** Whether intermediate results below 2⁻¹²⁶ may become 0. */
-  readonly flushesSubnormals: boolean;
-}
-
-/** What a mathematical library in float32 or float64 gives. */
-const libraryPrecision: FunctionPrecision = {
-  exp: () => 2 * ulp,
-  divide: ulp,
-  sqrt: ulp,
-  flushesSubnormals: false,
-};
+import {
+  KernelJudge,
+  libraryPrecision,
+  softmax,
+  stored,
+  sum,
+  ulp,
+  type FunctionPrecision,
+} from "./kernel-judge.testing.ts";
+import { describeKvKernels } from "./kv-conformance.testing.ts";
 
 /**
  * Defines the suite for the kernels that `open` gives; they are opened once, before the first test.
@@ -43,25 +29,23 @@ export function describeForwardKernels(
   open: (test: Mocha.Context) => Promise<ForwardKernels>,
   precision: FunctionPrecision = libraryPrecision,
 ): void {
+  describeKvKernels(name, open, precision);
+
   describe(`forward kernels: ${name}`, function () {
     // Shaders may be compiled when they are first needed.
     this.timeout(60_000);
     let opened: ForwardKernels | undefined;
     let kernels: ForwardKernels;
-    let rng: Rng;
+    let judge: KernelJudge;
     beforeEach(async function () {
       kernels = opened ??= await open(this);
-      rng = seededRng(5);
+      judge = new KernelJudge(kernels);
     });
-
-    const randomValues = (length: number): Float32Array<ArrayBuffer> =>
-      Float32Array.from({ length }, () => normal(rng));
-
-    const activations = (numRows: number, numCols: number, values: Float32Array): Activations => {
-      const x = kernels.allocate(numRows, numCols);
-      kernels.write(values, x);
-      return x;
-    };
+    const randomValues = (length: number): Float32Array<ArrayBuffer> => judge.randomValues(length);
+    const activations = (numRows: number, numCols: number, values: Float32Array): Activations =>
+      judge.activations(numRows, numCols, values);
+    const expectNear: KernelJudge["expectNear"] = (found, wanted, tolerance) =>
+      judge.expectNear(found, wanted, tolerance);
 
     const matrix = (
       numRows: number,
@@ -70,18 +54,6 @@ export function describeForwardKernels(
       bytes: Uint8Array,
     ): Promise<Matrix> =>
       kernels.loadMatrix({ name: "w", numRows, numCols, dtype, bytes: new Uint8Array(bytes) });
-
-    /** Every value within `tolerance(i)` of what is wanted; NaN fails. */
-    const expectNear = async (
-      found: Activations,
-      wanted: readonly number[],
-      tolerance: (i: number) => number,
-    ): Promise<void> => {
-      const values = await kernels.read(found);
-      expect(values.length).to.equal(wanted.length);
-      const wrong = wanted.findIndex((value, i) => !(Math.abs(values[i]! - value) <= tolerance(i)));
-      expect(wrong, `value ${wrong}: ${values[wrong]!} for ${wanted[wrong]!}`).to.equal(-1);
-    };
 
     it("allocates zeros, and reads what was written, through rows as well", async () => {
       const x = kernels.allocate(3, 5);
@@ -241,16 +213,6 @@ export function describeForwardKernels(
       }
     });
 
-    it("stores rows at their slots", async () => {
-      const pool = kernels.allocate(6, 3);
-      const X = randomValues(9);
-      kernels.storeRows(activations(3, 3, X), Int32Array.of(4, 0, 5), pool);
-      const zeros = [0, 0, 0];
-      const row = (i: number): number[] => [...X.subarray(3 * i, 3 * i + 3)];
-      const wanted = [row(1), zeros, zeros, zeros, row(0), row(2)].flat();
-      await expectNear(pool, wanted, () => 0);
-    });
-
     it("gives softmax of rows, of large and infinite values too", async () => {
       const rows = [
         [...randomValues(37)],
@@ -268,56 +230,6 @@ export function describeForwardKernels(
         const powers = precision.exp(Number.isFinite(below) ? below : 0) + precision.exp(2);
         return (45 * ulp + powers + precision.divide) * wanted[i]! + 2 ** -126;
       });
-    });
-
-    /** [queries, tokens so far with them, heads, heads of keys, width]. */
-    const attentions: readonly (readonly [number, number, number, number, number])[] = [
-      [1, 1, 1, 1, 1],
-      [1, 9, 4, 4, 8],
-      [1, 33, 6, 2, 16],
-      [5, 5, 4, 1, 7],
-      [3, 20, 8, 4, 32],
-    ];
-    it("attends to what a query may see, wherever that lies", async () => {
-      for (const [n, numTokens, numHeads, numKvHeads, headDim] of attentions) {
-        const [width, kvWidth] = [numHeads * headDim, numKvHeads * headDim];
-        const numSlots = numTokens + 3;
-        // Backwards and with gaps, as pages may lie; what is in other slots must not matter.
-        const slots = Int32Array.from({ length: numTokens }, (_, t) => numSlots - 1 - t);
-        const [Q, K, V] = [n * width, numSlots * kvWidth, numSlots * kvWidth].map(randomValues);
-        for (const unused of [K!, V!]) unused.fill(NaN, 0, 3 * kvWidth);
-        const out = kernels.allocate(n, width);
-        kernels.attention(
-          {
-            queries: activations(n, width, Q!),
-            keys: activations(numSlots, kvWidth, K!),
-            values: activations(numSlots, kvWidth, V!),
-            slots,
-            headDim,
-            scale: 0.3,
-          },
-          out,
-        );
-        const wanted = Array.from({ length: n * width }, (_, i) => {
-          const [query, head] = [Math.floor(i / width), Math.floor((i % width) / headDim)];
-          const shared = Math.floor(head / (numHeads / numKvHeads)) * headDim;
-          const seen = slots.subarray(0, numTokens - n + query + 1);
-          const scores = Array.from(seen, (slot) =>
-            sum(
-              Array.from({ length: headDim }, (_, c) => {
-                const q = Q![query * width + head * headDim + c]!;
-                return 0.3 * q * K![slot * kvWidth + shared + c]!;
-              }),
-            ),
-          );
-          const weights = softmax(scores);
-          return sum(weights.map((w, t) => w * V![seen[t]! * kvWidth + shared + (i % headDim)]!));
-        });
-        // Scores below 30 and values below 6; the error of a score is a relative one of its weight.
-        const functions = 2 * precision.exp(60) + precision.divide;
-        const tolerance = (((headDim + 2) * 30 + numTokens + 5) * ulp + functions) * 6;
-        await expectNear(out, wanted, () => tolerance);
-      }
     });
 
     it("refuses shapes and rows that do not fit", async () => {
@@ -374,6 +286,16 @@ export function describeForwardKernels(
           kernels.storeRows(a, Int32Array.of(0), a);
         },
         () => {
+          kernels.copyRows(a, Int32Array.of(0), Int32Array.of(2));
+        },
+        () => {
+          kernels.copyRows(a, Int32Array.of(0, 1), Int32Array.of(0));
+        },
+        () => {
+          kernels.restoreRows(a, Int32Array.of(0), new Uint8Array(15));
+        },
+        () => kernels.saveRows(a, Int32Array.of(-1)),
+        () => {
           kernels.attention({ ...attention, headDim: 3 }, a);
         },
         () => {
@@ -403,28 +325,4 @@ export function describeForwardKernels(
       }
     });
   });
-}
-
-/** `weights` in `dtype`, and the values that these bytes stand for. */
-function stored(
-  dtype: "F32" | QuantizableDtype,
-  weights: Float32Array,
-): { bytes: Uint8Array; values: Float32Array } {
-  if (dtype === "F32") return { bytes: littleEndianBytes(weights, 4), values: weights };
-  const bytes = quantizeBlocks(dtype, weights);
-  const values =
-    dtype === "F16" || dtype === "BF16"
-      ? plainToFloat32(new Uint8Array(bytes), dtype)
-      : dequantizeBlocks(dtype, bytes, weights.length);
-  return { bytes, values };
-}
-
-function sum(terms: readonly number[]): number {
-  return terms.reduce((total, term) => total + term, 0);
-}
-
-function softmax(row: readonly number[]): number[] {
-  const largest = Math.max(...row);
-  const weights = row.map((value) => Math.exp(value - largest));
-  return weights.map((weight) => weight / sum(weights));
 }

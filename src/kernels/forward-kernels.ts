@@ -10,6 +10,7 @@
  * InputError; `forward-shapes.ts` has the checks.
  */
 import type { Dtype } from "../core/dtypes.ts";
+import type { KvDtype, KvRows } from "./kv-rows.ts";
 
 /** Float32 numbers [numRows, numCols]. */
 export interface Activations {
@@ -57,9 +58,9 @@ export interface AttentionInput {
   /** [numQueries, numHeads · headDim]: the queries of the last tokens of a sequence. */
   readonly queries: Activations;
   /** [any, numKvHeads · headDim]: rows that may belong to many sequences. */
-  readonly keys: Activations;
+  readonly keys: KvRows;
   /** As `keys`. */
-  readonly values: Activations;
+  readonly values: KvRows;
   /** The row of each of the sequence's tokens, in order, in `keys` and `values`. */
   readonly slots: Int32Array;
   readonly headDim: number;
@@ -100,8 +101,18 @@ export interface ForwardKernels {
    * sines of the angles for that row of x, one of each for a pair.
    */
   rope(x: Activations, table: Activations, rotation: Rotation): void;
-  /** pool[slots[i]] = x[i]. */
-  storeRows(x: Activations, slots: Int32Array, pool: Activations): void;
+  /** The formats that `allocateKv` takes. */
+  readonly kvDtypes: readonly KvDtype[];
+  /** Zeros, for keys or values. Throws InputError for a format that does not fit, and without memory. */
+  allocateKv(numRows: number, numCols: number, dtype: KvDtype): KvRows;
+  /** pool[slots[i]] = x[i], rounded to what the pool stores. */
+  storeRows(x: Activations, slots: Int32Array, pool: KvRows): void;
+  /** pool[to[i]] = pool[from[i]]; no row is in both. */
+  copyRows(pool: KvRows, from: Int32Array, to: Int32Array): void;
+  /** A copy of rows as these kernels store them, for `restoreRows` and outside their memory. */
+  saveRows(pool: KvRows, rows: Int32Array): Promise<Uint8Array<ArrayBuffer>>;
+  /** Brings back as many rows as were saved, to these places. */
+  restoreRows(pool: KvRows, rows: Int32Array, saved: Uint8Array<ArrayBuffer>): void;
   /** Each row of x in place: e^x, divided by the row's sum of them. */
   softmax(x: Activations): void;
   /**

@@ -9,6 +9,7 @@ import type {
   Rotation,
   StoredRows,
 } from "./forward-kernels.ts";
+import type { KvRows } from "./kv-rows.ts";
 
 /** Throws InputError where a kernel's arguments do not fit each other; takes those of the kernels. */
 export const checkShapes = {
@@ -50,9 +51,23 @@ export const checkShapes = {
       table.numCols <= headDim;
     need(fits, "rope", x, table, `heads of ${headDim}`);
   },
-  storeRows(x: Activations, slots: Int32Array, pool: Activations): void {
+  storeRows(x: Activations, slots: Int32Array, pool: KvRows): void {
     need(x.numRows === slots.length && x.numCols === pool.numCols, "storeRows", x, pool);
     needIndices("storeRows", slots, pool.numRows);
+  },
+  copyRows(pool: KvRows, from: Int32Array, to: Int32Array): void {
+    need(from.length === to.length, "copyRows", `${from.length} rows for ${to.length}`, pool);
+    needIndices("copyRows", from, pool.numRows);
+    needIndices("copyRows", to, pool.numRows);
+  },
+  saveRows(pool: KvRows, rows: Int32Array): void {
+    needIndices("saveRows", rows, pool.numRows);
+  },
+  /** `rowBytes` is what the kernels save a row in. */
+  restoreRows(pool: KvRows, rows: Int32Array, saved: Uint8Array, rowBytes: number): void {
+    const fits = saved.length === rows.length * rowBytes;
+    need(fits, "restoreRows", `${saved.length} bytes for ${rows.length} rows`, pool);
+    needIndices("restoreRows", rows, pool.numRows);
   },
   attention({ queries, keys, values, slots, headDim }: AttentionInput, out: Activations): void {
     const fits =
@@ -66,7 +81,8 @@ export const checkShapes = {
   },
 };
 
-type Shown = string | Activations;
+type Shape = Pick<Activations, "numRows" | "numCols">;
+type Shown = string | Shape;
 
 function need(fits: boolean, kernel: string, ...found: readonly Shown[]): void {
   if (fits) return;
@@ -82,7 +98,7 @@ function needIndices(kernel: string, indices: Int32Array, count: number): void {
   throw new InputError(`The kernel ${kernel} was given row ${wrong}, and there are ${count}.`);
 }
 
-function sameShape(a: Activations, b: Activations): boolean {
+function sameShape(a: Shape, b: Shape): boolean {
   return a.numRows === b.numRows && a.numCols === b.numCols;
 }
 

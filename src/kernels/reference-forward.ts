@@ -16,6 +16,14 @@ import type {
   StoredRows,
 } from "./forward-kernels.ts";
 import { checkShapes } from "./forward-shapes.ts";
+import { kvDtypes } from "./kv-rows.ts";
+import {
+  allocateHostKv,
+  bytesOfRow,
+  kvRow,
+  setKvRow,
+  type HostKvRows,
+} from "./reference-kv-rows.ts";
 import { checkWeightFormat } from "./reexpress.ts";
 
 /** Activations row after row in JavaScript's memory. */
@@ -25,8 +33,14 @@ interface HostActivations extends Activations {
 
 interface HostAttentionInput extends AttentionInput {
   readonly queries: HostActivations;
-  readonly keys: HostActivations;
-  readonly values: HostActivations;
+  readonly keys: HostKvRows;
+  readonly values: HostKvRows;
+}
+
+/** What a head of a query attends with: the tokens' keys and values, in order. */
+interface Memory {
+  readonly keys: readonly Float32Array[];
+  readonly values: readonly Float32Array[];
 }
 
 /** Activations stay float32. */
@@ -115,11 +129,38 @@ export const referenceForward: ForwardKernels = {
     }
   },
 
-  storeRows(x: HostActivations, slots: Int32Array, pool: HostActivations): void {
+  kvDtypes,
+  allocateKv: allocateHostKv,
+
+  storeRows(x: HostActivations, slots: Int32Array, pool: HostKvRows): void {
     checkShapes.storeRows(x, slots, pool);
     slots.forEach((slot, i) => {
-      const row = x.values.subarray(i * x.numCols, (i + 1) * x.numCols);
-      pool.values.set(row, slot * pool.numCols);
+      setKvRow(pool, slot, x.values.subarray(i * x.numCols, (i + 1) * x.numCols));
+    });
+  },
+
+  copyRows(pool: HostKvRows, from: Int32Array, to: Int32Array): void {
+    checkShapes.copyRows(pool, from, to);
+    from.forEach((row, i) => {
+      bytesOfRow(pool, to[i]!).set(bytesOfRow(pool, row));
+    });
+  },
+
+  saveRows(pool: HostKvRows, rows: Int32Array): Promise<Uint8Array<ArrayBuffer>> {
+    checkShapes.saveRows(pool, rows);
+    const rowBytes = bytesOfRow(pool, 0).length;
+    const saved = new Uint8Array(rows.length * rowBytes);
+    rows.forEach((row, i) => {
+      saved.set(bytesOfRow(pool, row), i * rowBytes);
+    });
+    return Promise.resolve(saved);
+  },
+
+  restoreRows(pool: HostKvRows, rows: Int32Array, saved: Uint8Array<ArrayBuffer>): void {
+    const rowBytes = bytesOfRow(pool, 0).length;
+    checkShapes.restoreRows(pool, rows, saved, rowBytes);
+    rows.forEach((row, i) => {
+      bytesOfRow(pool, row).set(saved.subarray(i * rowBytes, (i + 1) * rowBytes));
     });
   },
 
@@ -132,10 +173,13 @@ export const referenceForward: ForwardKernels = {
   attention(input: HostAttentionInput, out: HostActivations): void {
     checkShapes.attention(input, out);
     const { queries, slots, headDim } = input;
+    const keys = Array.from(slots, (slot) => kvRow(input.keys, slot));
+    const values = Array.from(slots, (slot) => kvRow(input.values, slot));
     for (let i = 0; i < queries.numRows; i++) {
-      const visible = slots.subarray(0, slots.length - queries.numRows + i + 1);
+      const numVisible = slots.length - queries.numRows + i + 1;
+      const memory = { keys: keys.slice(0, numVisible), values: values.slice(0, numVisible) };
       for (let at = 0; at < queries.numCols; at += headDim) {
-        attendHead(input, i * queries.numCols + at, at, visible, out);
+        attendHead(input, i * queries.numCols + at, at, memory, out);
       }
     }
   },
@@ -156,25 +200,22 @@ export const roundingReferenceForward: ForwardKernels = {
 
 /** Attention of one head of one query, which starts at `start`, and at column `column` of its row. */
 function attendHead(
-  { queries, keys, values, headDim, scale }: HostAttentionInput,
+  { queries, keys, headDim, scale }: HostAttentionInput,
   start: number,
   column: number,
-  visible: Int32Array,
+  memory: Memory,
   out: HostActivations,
 ): void {
   const sharing = queries.numCols / keys.numCols;
   const kvColumn = Math.floor(column / headDim / sharing) * headDim;
-  const weights = new Float64Array(visible.length);
-  visible.forEach((slot, t) => {
-    const at = slot * keys.numCols + kvColumn;
-    weights[t] = scale * dot(queries.values, start, keys.values, at, headDim);
-  });
+  const weights = Float64Array.from(
+    memory.keys,
+    (key) => scale * dot(queries.values, start, key, kvColumn, headDim),
+  );
   softmaxInPlace(weights);
   for (let c = 0; c < headDim; c++) {
     let sum = 0;
-    for (let t = 0; t < visible.length; t++) {
-      sum += weights[t]! * values.values[visible[t]! * values.numCols + kvColumn + c]!;
-    }
+    for (let t = 0; t < weights.length; t++) sum += weights[t]! * memory.values[t]![kvColumn + c]!;
     out.values[start + c] = sum;
   }
 }

@@ -5,6 +5,8 @@ import { llamaConfigFromGguf } from "./config.ts";
 import { draftModel } from "./fixtures/models.ts";
 import { ContiguousKvCache } from "./kv-cache.ts";
 
+const tokens = (count: number): Int32Array => new Int32Array(count);
+
 describe("the contiguous KV cache", () => {
   const config = llamaConfigFromGguf({
     name: "model.gguf",
@@ -13,11 +15,11 @@ describe("the contiguous KV cache", () => {
 
   it("gives each token the next slot, and takes slots back", () => {
     const cache = new ContiguousKvCache(referenceForward, config, 5);
-    expect([...cache.extend(3)]).to.deep.equal([0, 1, 2]);
-    expect([...cache.extend(1)]).to.deep.equal([3]);
+    expect([...cache.extend(tokens(3))]).to.deep.equal([0, 1, 2]);
+    expect([...cache.extend(tokens(1))]).to.deep.equal([3]);
     cache.truncate(2);
     expect([...cache.slots]).to.deep.equal([0, 1]);
-    expect([...cache.extend(3)]).to.deep.equal([2, 3, 4]);
+    expect([...cache.extend(tokens(3))]).to.deep.equal([2, 3, 4]);
     expect(cache.numFree).to.equal(0);
   });
 
@@ -31,8 +33,11 @@ describe("the contiguous KV cache", () => {
 
   it("refuses more than it has room for, and to forget what it never had", () => {
     const cache = new ContiguousKvCache(referenceForward, config, 2);
-    cache.extend(1);
-    expect(() => cache.extend(2)).to.throw(InputError, /room for 2 tokens and holds 1; 2 more/);
+    cache.extend(tokens(1));
+    expect(() => cache.extend(tokens(2))).to.throw(
+      InputError,
+      /room for 2 tokens and holds 1; 2 more/,
+    );
     expect(cache.slots.length).to.equal(1);
     for (const length of [2, -1, 0.5, NaN]) {
       expect(() => {

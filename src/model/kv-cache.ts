@@ -4,13 +4,14 @@
  * piece or in pages.
  */
 import { InputError } from "../core/errors.ts";
-import type { Activations, ForwardKernels } from "../kernels/forward-kernels.ts";
+import type { ForwardKernels } from "../kernels/forward-kernels.ts";
+import { kvBytes, type KvDtype, type KvRows } from "../kernels/kv-rows.ts";
 import type { LlamaConfig } from "./config.ts";
 
 /** The keys and values of one layer: a row [numKvHeads · headDim] for each slot. */
 export interface KvPool {
-  readonly keys: Activations;
-  readonly values: Activations;
+  readonly keys: KvRows;
+  readonly values: KvRows;
 }
 
 /** The memory of one sequence. */
@@ -21,10 +22,42 @@ export interface KvCache {
   readonly pools: readonly KvPool[];
   /** Tokens that there is still room for. */
   readonly numFree: number;
-  /** Adds `count` tokens and returns their slots. Throws InputError where there is no room. */
-  extend(count: number): Int32Array;
+  /** Adds tokens and returns their slots. Throws InputError where there is no room. */
+  extend(tokens: Int32Array): Int32Array;
   /** Forgets all tokens but the first `length`. Throws InputError where there are fewer. */
   truncate(length: number): void;
+}
+
+/** Bytes of the keys and values of `capacity` tokens. Throws InputError as `kvBytes`. */
+export function poolBytes(config: LlamaConfig, capacity: number, dtype: KvDtype): number {
+  return 2 * config.numLayers * kvBytes(dtype, capacity, config.numKvHeads * config.headDim);
+}
+
+/**
+ * Room for the keys and values of `capacity` tokens in every layer. Throws InputError where the memory
+ * for it cannot be had, or the kernels cannot store them in `dtype`.
+ */
+export function allocatePools(
+  kernels: ForwardKernels,
+  config: LlamaConfig,
+  capacity: number,
+  dtype: KvDtype,
+): KvPool[] {
+  const width = config.numKvHeads * config.headDim;
+  const numBytes = poolBytes(config, capacity, dtype);
+  const reserve = (): KvRows => kernels.allocateKv(capacity, width, dtype);
+  try {
+    return Array.from({ length: config.numLayers }, () => ({
+      keys: reserve(),
+      values: reserve(),
+    }));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new InputError(
+      `There is no memory for the keys and values of ${capacity} tokens, ${numBytes} bytes; ask for fewer tokens.`,
+      { cause: error },
+    );
+  }
 }
 
 /** A cache of fixed size in one piece: token t has slot t. */
@@ -35,25 +68,16 @@ export class ContiguousKvCache implements KvCache {
   readonly #slots: Int32Array;
   #length = 0;
 
-  /** Room for `capacity` tokens. Throws InputError where the memory for it cannot be had. */
-  constructor(kernels: ForwardKernels, config: LlamaConfig, capacity: number) {
-    const width = config.numKvHeads * config.headDim;
-    const { numLayers } = config;
-    this.numBytes = 2 * numLayers * capacity * width * Float32Array.BYTES_PER_ELEMENT;
-    const reserve = (): Activations => kernels.allocate(capacity, width);
-    try {
-      this.pools = Array.from({ length: numLayers }, () => ({
-        keys: reserve(),
-        values: reserve(),
-      }));
-      this.#slots = new Int32Array(capacity).map((_, i) => i);
-    } catch (error) {
-      if (!(error instanceof RangeError || error instanceof InputError)) throw error;
-      throw new InputError(
-        `There is no memory for the keys and values of ${capacity} tokens, ${this.numBytes} bytes; ask for fewer tokens.`,
-        { cause: error },
-      );
-    }
+  /** Room for `capacity` tokens. Throws InputError as `allocatePools`. */
+  constructor(
+    kernels: ForwardKernels,
+    config: LlamaConfig,
+    capacity: number,
+    dtype: KvDtype = "F32",
+  ) {
+    this.numBytes = poolBytes(config, capacity, dtype);
+    this.pools = allocatePools(kernels, config, capacity, dtype);
+    this.#slots = new Int32Array(capacity).map((_, i) => i);
   }
 
   get slots(): Int32Array {
@@ -64,7 +88,7 @@ export class ContiguousKvCache implements KvCache {
     return this.#slots.length - this.#length;
   }
 
-  extend(count: number): Int32Array {
+  extend({ length: count }: Int32Array): Int32Array {
     if (count > this.numFree) {
       throw new InputError(
         `The cache has room for ${this.#slots.length} tokens and holds ${this.#length}; ${count} more do not fit.`,

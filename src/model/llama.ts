@@ -1,14 +1,15 @@
 /**
  * The forward pass of the Llama family (Touvron et al., 2023), one for all formats of weights and all
- * kernels. Runs one sequence at a time; says nothing about which token comes next.
+ * kernels. Runs tokens of one sequence or of several; says nothing about which token comes next.
  */
 import { InputError } from "../core/errors.ts";
 import type { Progress } from "../core/progress.ts";
 import type { GgufFile } from "../formats/gguf/gguf-file.ts";
 import type { Activations, ForwardKernels, Matrix } from "../kernels/forward-kernels.ts";
 import { llamaConfigFromGguf, type LlamaConfig } from "./config.ts";
-import type { KvCache, KvPool } from "./kv-cache.ts";
+import type { KvCache } from "./kv-cache.ts";
 import { ropeFrequencies, rotationTable, type RopeFrequencies } from "./rope.ts";
+import { joinedRows, planRows, type PassPlan, type SequencePart } from "./sequence-part.ts";
 import {
   llamaTensors,
   loadLlamaWeights,
@@ -17,8 +18,11 @@ import {
   type Projection,
 } from "./weights.ts";
 
-/** Tokens of a prompt that go through the model together, unless told otherwise. */
+/** Tokens that go through the model together, unless told otherwise. */
 const defaultBatchSize = 128;
+
+/** Logits that are computed at once: 8 MB, or one token's where the vocabulary is larger. */
+const mostLogits = 2 ** 21;
 
 /** A model that is ready to run. */
 export interface Llama {
@@ -46,7 +50,7 @@ interface Scratch {
   /** What a part of a layer adds to `hidden`. */
   readonly update: Activations;
   readonly rotations: Activations;
-  /** One row. */
+  /** One row or more. */
   readonly logits: Activations;
 }
 
@@ -90,23 +94,30 @@ export async function forward(
   positions: Int32Array,
   cache: KvCache,
 ): Promise<Float32Array<ArrayBuffer>> {
-  checkInput(model, tokens, positions);
-  const { kernels, weights, config } = model;
-  const n = tokens.length;
-  const slots = cache.extend(n);
-  const step = rowsOfScratch(model, n);
-  kernels.write(rotationTable(positions, model.frequencies), step.rotations);
+  const [logits] = await forwardBatch(model, [{ tokens, positions, cache, wanted: "last" }]);
+  return logits!;
+}
 
-  kernels.embed(weights.embedding, tokens, step.hidden); // [n, hiddenSize]
+/**
+ * As `forward`, for parts of several sequences whose tokens go through the matrices together, at most
+ * `model.batchSize` in all. Returns the logits of each part [its wanted tokens · vocabSize]. Where it
+ * throws InputError, no cache has changed.
+ */
+export async function forwardBatch(
+  model: Llama,
+  parts: readonly SequencePart[],
+): Promise<Float32Array<ArrayBuffer>[]> {
+  const { kernels, weights } = model;
+  const plan = planRows(parts, model.vocabSize, model.batchSize);
+  const step = rowsOfScratch(model, plan.tokens.length);
+  kernels.write(rotationTable(plan.positions, model.frequencies), step.rotations);
+
+  kernels.embed(weights.embedding, plan.tokens, step.hidden); // [n, hiddenSize]
   for (const [i, layer] of weights.layers.entries()) {
-    attend(model, layer, cache, cache.pools[i]!, slots, step);
+    attend(model, layer, i, plan, step);
     feedForward(model, layer, step);
   }
-  const last = kernels.rows(step.hidden, n - 1, n); // [1, hiddenSize]
-  const normed = kernels.rows(step.normed, 0, 1);
-  kernels.rmsNorm(last, weights.outputNorm, config.rmsEpsilon, normed);
-  project(kernels, normed, weights.output, step.logits); // [1, vocabSize]
-  return kernels.read(step.logits);
+  return readLogits(model, plan, step);
 }
 
 /**
@@ -145,9 +156,8 @@ export async function prefill(
 function attend(
   { kernels, config }: Llama,
   layer: LlamaLayer,
-  cache: KvCache,
-  { keys, values }: KvPool,
-  slots: Int32Array,
+  layerIndex: number,
+  { stored, attending }: PassPlan,
   step: Scratch,
 ): void {
   const { headDim, rmsEpsilon, rope } = config;
@@ -159,14 +169,18 @@ function attend(
   const rotation = { headDim, pairing: rope.pairing };
   kernels.rope(step.queries, step.rotations, rotation);
   kernels.rope(step.keys, step.rotations, rotation);
-  kernels.storeRows(step.keys, slots, keys);
-  kernels.storeRows(step.values, slots, values);
+  for (const { begin, end, slots, pools } of stored) {
+    const { keys, values } = pools[layerIndex]!;
+    kernels.storeRows(kernels.rows(step.keys, begin, end), slots, keys);
+    kernels.storeRows(kernels.rows(step.values, begin, end), slots, values);
+  }
 
   const scale = 1 / Math.sqrt(headDim);
-  kernels.attention(
-    { queries: step.queries, keys, values, slots: cache.slots, headDim, scale },
-    step.attended, // [n, numHeads · headDim]
-  );
+  for (const { begin, end, slots, pools } of attending) {
+    const queries = kernels.rows(step.queries, begin, end);
+    const attended = kernels.rows(step.attended, begin, end); // [end - begin, numHeads · headDim]
+    kernels.attention({ queries, ...pools[layerIndex]!, slots, headDim, scale }, attended);
+  }
   project(kernels, step.attended, layer.attentionOutput, step.update); // [n, hiddenSize]
   kernels.add(step.hidden, step.update);
 }
@@ -179,6 +193,37 @@ function feedForward({ kernels, config }: Llama, layer: LlamaLayer, step: Scratc
   kernels.siluMultiply(step.gate, step.up);
   project(kernels, step.gate, layer.down, step.update); // [n, hiddenSize]
   kernels.add(step.hidden, step.update);
+}
+
+/** The logits of the rows that are wanted, of each part; computed when it returns. */
+async function readLogits(
+  model: Llama,
+  { wanted }: PassPlan,
+  step: Scratch,
+): Promise<Float32Array<ArrayBuffer>[]> {
+  const { kernels, weights, config, vocabSize } = model;
+  let numRows = 0;
+  for (const { begin, end } of joinedRows(wanted)) {
+    const to = kernels.rows(step.normed, numRows, numRows + end - begin);
+    const from = kernels.rows(step.hidden, begin, end);
+    kernels.rmsNorm(from, weights.outputNorm, config.rmsEpsilon, to);
+    numRows += end - begin;
+  }
+  // Without a result to read, the pass would only have been recorded.
+  if (numRows === 0) await kernels.read(kernels.rows(step.hidden, 0, 1));
+  const all = new Float32Array(numRows * vocabSize);
+  for (let begin = 0; begin < numRows; begin += step.logits.numRows) {
+    const end = Math.min(numRows, begin + step.logits.numRows);
+    const logits = kernels.rows(step.logits, 0, end - begin);
+    project(kernels, kernels.rows(step.normed, begin, end), weights.output, logits);
+    all.set(await kernels.read(logits), begin * vocabSize);
+  }
+  let at = 0;
+  return wanted.map(({ begin, end }) => {
+    const length = (end - begin) * vocabSize;
+    at += length;
+    return all.subarray(at - length, at);
+  });
 }
 
 function project(
@@ -209,7 +254,10 @@ function scratchFor(
     up: rows(intermediateSize),
     update: rows(hiddenSize),
     rotations: rows(rope.dim),
-    logits: kernels.allocate(1, vocabSize),
+    logits: kernels.allocate(
+      Math.max(1, Math.min(batchSize, Math.floor(mostLogits / vocabSize))),
+      vocabSize,
+    ),
   };
 }
 
@@ -229,23 +277,4 @@ function rowsOfScratch({ kernels, scratch }: Llama, n: number): Scratch {
     rotations: rows(scratch.rotations),
     logits: scratch.logits,
   };
-}
-
-function checkInput(
-  { vocabSize, batchSize }: Llama,
-  tokens: Int32Array,
-  positions: Int32Array,
-): void {
-  const n = tokens.length;
-  if (n < 1 || n > batchSize || positions.length !== n) {
-    throw new InputError(
-      `A forward pass takes 1 to ${batchSize} tokens and a position for each, not ${n} and ${positions.length}.`,
-    );
-  }
-  const stranger = tokens.find((token) => token < 0 || token >= vocabSize);
-  if (stranger !== undefined) {
-    throw new InputError(`${stranger} is no token: the vocabulary has ${vocabSize}, from 0 on.`);
-  }
-  const negative = positions.find((position) => position < 0);
-  if (negative !== undefined) throw new InputError(`${negative} is no position; they start at 0.`);
 }

@@ -19,12 +19,55 @@ export interface BlockManagerOptions {
   /** Whether a sequence may start on the blocks of another with the same beginning. */
   readonly sharesPrefixes?: boolean;
   readonly hash?: BlockHash;
+  /** Is told at once what happens to every block. */
+  readonly observe?: ((event: BlockEvent) => void) | undefined;
 }
+
+/** What happens to a block. */
+export type BlockEvent =
+  | {
+      readonly type: "assigned";
+      readonly sequence: number;
+      /** The number of the block in the sequence's table. */
+      readonly index: number;
+      readonly block: number;
+      /** Whether a prefix that it held can no longer be found. */
+      readonly evicts: boolean;
+    }
+  | {
+      readonly type: "shared";
+      readonly sequence: number;
+      /** As above. */
+      readonly index: number;
+      readonly block: number;
+      /** How many use it now; 1 where it was free and still held a prefix. */
+      readonly numOwners: number;
+    }
+  | {
+      readonly type: "copied";
+      readonly sequence: number;
+      /** As above. */
+      readonly index: number;
+      readonly from: number;
+      readonly to: number;
+    }
+  | {
+      /** A sequence has given it back. */
+      readonly type: "returned";
+      readonly sequence: number;
+      readonly block: number;
+      /** How many still use it; with 0 it is free. */
+      readonly numOwners: number;
+      /** Whether what it holds can still be found. */
+      readonly isCached: boolean;
+    };
 
 /** How a sequence starts. */
 export interface StartOptions {
   /** Sequences share blocks only under the same salt. */
   readonly salt?: string;
+  /** Whether it starts on what the cache holds; true unless given. */
+  readonly reusesPrefix?: boolean;
   /** The most tokens to store beyond those found in the cache; the rest is appended later. */
   readonly maxNew?: number;
 }
@@ -51,6 +94,7 @@ export interface AppendedTokens {
 }
 
 interface Sequence {
+  readonly id: number;
   readonly salt: string;
   readonly tokens: number[];
   /** The block of every `blockSize` tokens. */
@@ -70,6 +114,7 @@ export class BlockManager {
   readonly #free: FreeQueue;
   readonly #cache: PrefixCache;
   readonly #sequences = new Map<number, Sequence>();
+  readonly #observe: BlockManagerOptions["observe"];
 
   /** Every block is free. Throws UsageError for sizes out of range. */
   constructor(options: BlockManagerOptions) {
@@ -88,11 +133,17 @@ export class BlockManager {
     this.#numOwners = new Int32Array(numBlocks);
     this.#free = new FreeQueue(numBlocks);
     this.#cache = new PrefixCache(options.hash ?? hashBlock);
+    this.#observe = options.observe;
   }
 
   /** Blocks that belong to nobody; cached ones among them are found until they are taken. */
   get numFree(): number {
     return this.#free.length;
+  }
+
+  /** As `numFree`, less what stays free for others when a sequence starts. */
+  get numFreeToStart(): number {
+    return Math.max(0, this.numFree - this.#keptFree);
   }
 
   /** Blocks that a sequence with the same beginning would find. */
@@ -137,22 +188,24 @@ export class BlockManager {
   start(
     id: number,
     tokens: ArrayLike<number>,
-    { salt = "", maxNew = Infinity }: StartOptions = {},
+    { salt = "", maxNew = Infinity, reusesPrefix = true }: StartOptions = {},
   ): StartedSequence | undefined {
     this.#checkNew(id);
     if (tokens.length === 0) throw new UsageError("A sequence starts with at least one token.");
-    const entries = this.#find(tokens, salt);
+    const entries = reusesPrefix ? this.#find(tokens, salt) : [];
     const found = entries.map(({ blocks }) => firstOf(blocks));
     const numCached = found.length * this.blockSize;
     const numTokens = Math.min(tokens.length, numCached + Math.max(0, Math.floor(maxNew)));
     const numNew = this.#blocksOf(numTokens) - found.length;
     const numRevived = found.filter((block) => this.#free.has(block)).length;
-    const kept = this.#sequences.size > 0 ? this.#watermarkBlocks : 0;
-    if (numNew + numRevived + kept > this.numFree) return undefined;
+    if (numNew + numRevived + this.#keptFree > this.numFree) return undefined;
     // Found blocks leave the queue before others are taken from it, so that none of them is.
-    for (const block of found) this.#share(block);
-    const table = [...found, ...Array.from({ length: numNew }, () => this.#take())];
-    this.#sequences.set(id, { salt, tokens: sliced(tokens, 0, numTokens), table, entries });
+    found.forEach((block, index) => {
+      this.#share(block, id, index);
+    });
+    const table = [...found];
+    for (let i = 0; i < numNew; i++) table.push(this.#take(id, table.length));
+    this.#sequences.set(id, { id, salt, tokens: sliced(tokens, 0, numTokens), table, entries });
     return { numCached, slots: this.#slotsOf(table, numCached, numTokens) };
   }
 
@@ -160,7 +213,8 @@ export class BlockManager {
    * Slots for more tokens of a sequence; undefined, and nothing changes, where too few blocks are free.
    */
   append(id: number, tokens: ArrayLike<number>): AppendedTokens | undefined {
-    const { tokens: all, table } = this.#sequence(id);
+    const sequence = this.#sequence(id);
+    const { tokens: all, table } = sequence;
     const first = all.length;
     const last = table.at(-1);
     const isPartial = first % this.blockSize !== 0 && tokens.length > 0;
@@ -169,8 +223,8 @@ export class BlockManager {
     if (numNew + Number(isShared) > this.numFree) return undefined;
     // After a rewind, a block may hold more than its sequence still has: what is written replaces it.
     if (isPartial && !isShared) this.#cache.delete(last!);
-    const copy = isShared ? this.#replaceLast(table) : undefined;
-    for (let i = 0; i < numNew; i++) table.push(this.#take());
+    const copy = isShared ? this.#replaceLast(sequence) : undefined;
+    for (let i = 0; i < numNew; i++) table.push(this.#take(id, table.length));
     for (let i = 0; i < tokens.length; i++) all.push(tokens[i]!);
     return { slots: this.#slotsOf(table, first, all.length), copy };
   }
@@ -195,8 +249,11 @@ export class BlockManager {
   fork(id: number, child: number): void {
     const { salt, tokens, table, entries } = this.#sequence(id);
     this.#checkNew(child);
-    for (const block of table) this.#share(block);
+    table.forEach((block, index) => {
+      this.#share(block, child, index);
+    });
     this.#sequences.set(child, {
+      id: child,
       salt,
       tokens: [...tokens],
       table: [...table],
@@ -210,7 +267,7 @@ export class BlockManager {
     const { tokens, table, entries } = this.#sequence(id);
     tokens.length = length;
     entries.length = Math.min(entries.length, Math.floor(length / this.blockSize));
-    while (table.length > this.#blocksOf(length)) this.#give(table.pop()!);
+    while (table.length > this.#blocksOf(length)) this.#give(table.pop()!, id);
   }
 
   /** Ends a sequence. Its last blocks are taken again first: fewer others could begin with them. */
@@ -251,30 +308,41 @@ export class BlockManager {
     return entries;
   }
 
-  #replaceLast(table: number[]): BlockCopy {
+  #replaceLast({ id, table }: Sequence): BlockCopy {
     const from = table.pop()!;
-    const to = this.#take();
+    const index = table.length;
+    const to = this.#take(id, index);
     table.push(to);
-    this.#give(from);
+    this.#observe?.({ type: "copied", sequence: id, index, from, to });
+    this.#give(from, id);
     return { from, to };
   }
 
   /** The block that was free longest; what it held is lost. */
-  #take(): number {
+  #take(sequence: number, index: number): number {
     const block = this.#free.pop()!;
+    const evicts = this.#cache.has(block);
     this.#cache.delete(block);
     this.#numOwners[block] = 1;
+    this.#observe?.({ type: "assigned", sequence, index, block, evicts });
     return block;
   }
 
-  #share(block: number): void {
+  #share(block: number, sequence: number, index: number): void {
     if (this.#numOwners[block] === 0) this.#free.remove(block);
-    this.#numOwners[block]!++;
+    const numOwners = ++this.#numOwners[block]!;
+    this.#observe?.({ type: "shared", sequence, index, block, numOwners });
   }
 
-  #give(block: number): void {
-    this.#numOwners[block]!--;
-    if (this.#numOwners[block] === 0) this.#free.push(block);
+  #give(block: number, sequence: number): void {
+    const numOwners = --this.#numOwners[block]!;
+    if (numOwners === 0) this.#free.push(block);
+    const isCached = this.#cache.has(block);
+    this.#observe?.({ type: "returned", sequence, block, numOwners, isCached });
+  }
+
+  get #keptFree(): number {
+    return this.#sequences.size > 0 ? this.#watermarkBlocks : 0;
   }
 
   #blocksOf(numTokens: number): number {
@@ -283,10 +351,12 @@ export class BlockManager {
 
   #slotsOf(table: readonly number[], from: number, to: number): Int32Array {
     const { blockSize } = this;
-    return Int32Array.from({ length: to - from }, (_, i) => {
-      const position = from + i;
-      return table[Math.floor(position / blockSize)]! * blockSize + (position % blockSize);
-    });
+    const slots = new Int32Array(to - from);
+    for (let position = from; position < to; position++) {
+      const block = table[Math.floor(position / blockSize)]!;
+      slots[position - from] = block * blockSize + (position % blockSize);
+    }
+    return slots;
   }
 
   #sequence(id: number): Sequence {

@@ -28,6 +28,8 @@ const commonOptions: readonly string[] = [
 /** A module: the folder of its sources, those that say what it exports, and the compiler's options. */
 export interface KernelBuild {
   readonly folder: string;
+  /** Other folders whose sources it imports; none unless given. */
+  readonly imports?: readonly string[];
   readonly entries: readonly string[];
   readonly options: readonly string[];
 }
@@ -60,6 +62,11 @@ export function forwardBuild({ relaxed, shared }: ForwardVariant): KernelBuild {
   };
 }
 
+/** What `src/kernels/wasm/wasm-dense.ts` runs. */
+export function denseBuild(variant: ForwardVariant): KernelBuild {
+  return { ...forwardBuild(variant), folder: "dense", imports: ["forward"] };
+}
+
 /** The kernels in wasm, ready to run. Throws InputError as `startWasmKernels`. */
 export async function openWasmKernels(options: WasmKernelsOptions = {}): Promise<Kernels> {
   return startWasmKernels(await kernelModule(quantizeBuild), options);
@@ -76,13 +83,18 @@ export async function kernelModule(
 }
 
 async function hashOf(build: KernelBuild): Promise<string> {
-  const sources = join(sourceFolder, build.folder);
-  const names = (await readdir(sources)).filter((name) => name.endsWith(".ts")).sort();
+  const names: string[] = [];
+  for (const folder of [build.folder, ...(build.imports ?? [])]) {
+    const found = (await readdir(join(sourceFolder, folder))).filter((name) =>
+      name.endsWith(".ts"),
+    );
+    names.push(...found.sort().map((name) => join(folder, name)));
+  }
   const hash = createHash("sha256").update(JSON.stringify([commonOptions, build, names]));
   // The compiler's own package.json names its version.
   for (const file of [
     join(compiler, "package.json"),
-    ...names.map((name) => join(sources, name)),
+    ...names.map((name) => join(sourceFolder, name)),
   ]) {
     hash.update(await readFile(file));
   }

@@ -5,14 +5,12 @@
 import { expect } from "chai";
 import { readFileSync } from "node:fs";
 import { InputError } from "../core/errors.ts";
-import {
-  describeForwardKernels,
-  type FunctionPrecision,
-} from "../kernels/forward-conformance.testing.ts";
+import { describeForwardKernels } from "../kernels/forward-conformance.testing.ts";
 import { normal, seededRng } from "../core/rng.ts";
 import { openGgufFile } from "../corpus/files.ts";
 import { littleEndianBytes } from "../formats/plain-values.ts";
 import type { Activations, ForwardKernels, StoredRows } from "../kernels/forward-kernels.ts";
+import type { FunctionPrecision } from "../kernels/kernel-judge.testing.ts";
 import { referenceForward } from "../kernels/reference-forward.ts";
 import { ContiguousKvCache } from "../model/kv-cache.ts";
 import { forward, loadLlama, prefill, type Llama } from "../model/llama.ts";

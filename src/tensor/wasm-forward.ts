@@ -61,7 +61,8 @@ export function hasRelaxedSimd(): boolean {
   return WebAssembly.validate(relaxedProbe);
 }
 
-async function startThread(failed: (reason: string) => void): Promise<KernelThread> {
+/** Starts a worker that serves the kernels; the process does not wait for its end. */
+export async function startThread(failed: (reason: string) => void): Promise<KernelThread> {
   // Without the options of this process: a transpiler would take a second to start.
   const worker = new Worker(join(import.meta.dirname, "kernel-worker.js"), { execArgv: [] });
   worker.on("error", (error) => {

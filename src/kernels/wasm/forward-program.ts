@@ -20,6 +20,7 @@ export const operations = {
   scatter: 11,
   softmax: 12,
   attention: 13,
+  copy: 14,
 } as const;
 
 const barrier = 256;
@@ -53,9 +54,8 @@ export class ForwardProgram {
   #length = 0;
   readonly #reads: Extent[] = [];
   readonly #writes: Extent[] = [];
-  /** The last data. */
-  #data: Int32Array | undefined;
-  #dataAt = 0;
+  /** Data that the program has, by the array that they came in. */
+  readonly #data = new Map<Int32Array, Int32Array>();
 
   /** Throws InputError where memory is used up. */
   constructor(arena: Arena) {
@@ -98,16 +98,18 @@ export class ForwardProgram {
     floats[at + args.length] = factor ?? 0;
   }
 
-  /** Where `values` lie in the program, for the operations that follow; those of the last call are kept. */
+  /** Where `values` lie in the program, for the operations that follow. */
   addData(values: Int32Array): number {
-    const last = this.#data;
-    const isSame = last?.length === values.length && last.every((value, i) => value === values[i]);
-    if (isSame) return this.#dataAt;
+    const known = this.#data.get(values);
+    // The array may hold other values by now; a view of memory that has grown is empty.
+    if (known?.length === values.length && known.every((value, i) => value === values[i])) {
+      return known.byteOffset;
+    }
     const at = this.#head(operations.data, 0, values.length);
-    this.#arena.words.set(values, at);
-    this.#data = this.#arena.words.subarray(at, at + values.length);
-    this.#dataAt = 4 * at;
-    return this.#dataAt;
+    const { words } = this.#arena;
+    words.set(values, at);
+    this.#data.set(values, words.subarray(at, at + values.length));
+    return 4 * at;
   }
 
   /** Ends the program, forgets it, and returns where it begins. */
@@ -116,7 +118,7 @@ export class ForwardProgram {
     this.#length = 0;
     this.#reads.length = 0;
     this.#writes.length = 0;
-    this.#data = undefined;
+    this.#data.clear();
     return this.#begin;
   }
 

@@ -16,6 +16,7 @@ import type {
   StoredRows,
 } from "../forward-kernels.ts";
 import { checkShapes } from "../forward-shapes.ts";
+import { kvBytes, kvDtypes, type KvDtype, type KvRows } from "../kv-rows.ts";
 import { checkWeightFormat, reexpressedDtype } from "../reexpress.ts";
 import { Arena, mostArenaBytes } from "./arena.ts";
 import {
@@ -36,10 +37,15 @@ interface WasmActivations extends Activations {
   readonly at: number;
 }
 
+/** Rows of a format from byte `at` of the first arena on. */
+interface WasmKvRows extends KvRows {
+  readonly at: number;
+}
+
 interface WasmAttentionInput extends AttentionInput {
   readonly queries: WasmActivations;
-  readonly keys: WasmActivations;
-  readonly values: WasmActivations;
+  readonly keys: WasmKvRows;
+  readonly values: WasmKvRows;
 }
 
 export interface WasmForwardOptions {
@@ -83,6 +89,7 @@ const mostHeadDim = 1024;
 class WasmForward implements WasmForwardKernels {
   readonly name = "wasm";
   readonly roundsActivations = true;
+  readonly kvDtypes = kvDtypes;
   readonly numThreads: number;
   readonly #options: WasmForwardOptions;
   readonly #threads: KernelThreads;
@@ -203,18 +210,60 @@ class WasmForward implements WasmForwardKernels {
     });
   }
 
-  storeRows(x: WasmActivations, slots: Int32Array, pool: WasmActivations): void {
+  allocateKv(numRows: number, numCols: number, dtype: KvDtype): WasmKvRows {
+    const numBytes = kvBytes(dtype, numRows, numCols);
+    return { numRows, numCols, dtype, at: this.#first.arena.allocate(numBytes) };
+  }
+
+  storeRows(x: WasmActivations, slots: Int32Array, pool: WasmKvRows): void {
     checkShapes.storeRows(x, slots, pool);
     this.#first.record(
       {
         code: operations.scatter,
         reads: [extent(x)],
-        writes: [extent(pool)],
+        writes: [kvExtent(pool)],
         numParts: 1,
-        args: [x.at, 0, pool.at, x.numRows, x.numCols],
+        args: [x.at, 0, pool.at, x.numRows, x.numCols, kvFormat(pool)],
       },
       { values: slots, argument: 1 },
     );
+  }
+
+  copyRows(pool: WasmKvRows, from: Int32Array, to: Int32Array): void {
+    checkShapes.copyRows(pool, from, to);
+    this.#first.record(
+      {
+        code: operations.copy,
+        reads: [kvExtent(pool)],
+        writes: [kvExtent(pool)],
+        numParts: 1,
+        args: [pool.at, 0, from.length, rowBytesOf(pool)],
+      },
+      { values: Int32Array.of(...from, ...to), argument: 1 },
+    );
+  }
+
+  saveRows(pool: WasmKvRows, rows: Int32Array): Promise<Uint8Array<ArrayBuffer>> {
+    checkShapes.saveRows(pool, rows);
+    this.#first.run();
+    const { bytes } = this.#first.arena;
+    const rowBytes = rowBytesOf(pool);
+    const saved = new Uint8Array(rows.length * rowBytes);
+    rows.forEach((row, i) => {
+      const at = pool.at + row * rowBytes;
+      saved.set(bytes.subarray(at, at + rowBytes), i * rowBytes);
+    });
+    return Promise.resolve(saved);
+  }
+
+  restoreRows(pool: WasmKvRows, rows: Int32Array, saved: Uint8Array<ArrayBuffer>): void {
+    const rowBytes = rowBytesOf(pool);
+    checkShapes.restoreRows(pool, rows, saved, rowBytes);
+    this.#first.run();
+    const { bytes } = this.#first.arena;
+    rows.forEach((row, i) => {
+      bytes.set(saved.subarray(i * rowBytes, (i + 1) * rowBytes), pool.at + row * rowBytes);
+    });
   }
 
   softmax(x: WasmActivations): void {
@@ -241,13 +290,14 @@ class WasmForward implements WasmForwardKernels {
     const perPart =
       this.numThreads === 1 ? numRows : roundUp(Math.max(1, numRows / wanted), tileTokens);
     const sizes = [queries.numRows, slots.length, numKvHeads, sharing, headDim, perPart];
+    const formats = [kvFormat(keys), kvFormat(values)];
     this.#first.record(
       {
         code: operations.attention,
-        reads: [extent(queries), extent(keys), extent(values)],
+        reads: [extent(queries), kvExtent(keys), kvExtent(values)],
         writes: [extent(out)],
         numParts: numKvHeads * Math.ceil(numRows / perPart),
-        args: [queries.at, keys.at, values.at, out.at, 0, ...sizes],
+        args: [queries.at, keys.at, values.at, out.at, 0, ...sizes, ...formats],
         factor: scale,
       },
       { values: slots, argument: 4 },
@@ -306,4 +356,17 @@ class WasmForward implements WasmForwardKernels {
 
 function extent({ at, numRows, numCols }: WasmActivations): Extent {
   return [at, 4 * numRows * numCols];
+}
+
+function kvExtent(pool: WasmKvRows): Extent {
+  return [pool.at, kvBytes(pool.dtype ?? "F32", pool.numRows, pool.numCols)];
+}
+
+function rowBytesOf({ dtype = "F32", numCols }: WasmKvRows): number {
+  return kvBytes(dtype, 1, numCols);
+}
+
+/** The interpreter's number. */
+function kvFormat({ dtype = "F32" }: WasmKvRows): number {
+  return forwardFormats[dtype]!.id;
 }

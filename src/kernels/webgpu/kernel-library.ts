@@ -16,6 +16,7 @@ export interface ShaderFeatures {
 export interface VectorKernels {
   readonly add: ComputeKernel;
   readonly attention: ComputeKernel;
+  readonly copyRows: ComputeKernel;
   readonly rmsNorm: ComputeKernel;
   readonly rope: ComputeKernel;
   readonly siluMultiply: ComputeKernel;
@@ -27,6 +28,7 @@ export interface VectorKernels {
 const access = {
   add: ["read", "write"],
   attention: ["read", "read", "read", "read", "write"],
+  "copy-rows": ["read", "write"],
   embed: ["read", "read", "write"],
   matmul: ["read", "read", "write"],
   matvec: ["read", "read", "write"],
@@ -53,16 +55,18 @@ export class KernelLibrary {
   }
 
   async vectorKernels(): Promise<VectorKernels> {
-    const [add, attention, rmsNorm, rope, siluMultiply, softmax, storeRows] = await Promise.all([
-      this.#compile("add"),
-      this.#compile("attention"),
-      this.#compile("rms-norm"),
-      this.#compile("rope"),
-      this.#compile("silu-multiply"),
-      this.#compile("softmax"),
-      this.#compile("store-rows"),
-    ]);
-    return { add, attention, rmsNorm, rope, siluMultiply, softmax, storeRows };
+    const [add, attention, copyRows, rmsNorm, rope, siluMultiply, softmax, storeRows] =
+      await Promise.all([
+        this.#compile("add"),
+        this.#compile("attention"),
+        this.#compile("copy-rows"),
+        this.#compile("rms-norm"),
+        this.#compile("rope"),
+        this.#compile("silu-multiply"),
+        this.#compile("softmax"),
+        this.#compile("store-rows"),
+      ]);
+    return { add, attention, copyRows, rmsNorm, rope, siluMultiply, softmax, storeRows };
   }
 
   /** The kernels for weights in `dtype`, one of `weightFormats`. */

@@ -9,6 +9,7 @@
 export type ShaderName =
   | "add"
   | "attention"
+  | "copy-rows"
   | "embed"
   | "matmul"
   | "matvec"
@@ -23,7 +24,8 @@ export type ShaderName =
 
 /** All of them. */
 export const shaderNames: readonly ShaderName[] = [
-  ...(["add", "attention", "embed", "matmul", "matvec", "rms-norm", "rope"] as const),
+  ...(["add", "attention", "copy-rows", "embed", "matmul", "matvec"] as const),
+  ...(["rms-norm", "rope"] as const),
   ...(["silu-multiply", "softmax", "store-rows"] as const),
   ...(["native-halves", "subgroup-reductions"] as const),
   ...(["formats/bf16", "formats/f16", "formats/q8_0", "formats/q4_0", "formats/q4_1"] as const),

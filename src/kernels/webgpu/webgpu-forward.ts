@@ -15,6 +15,7 @@ import type {
   StoredRows,
 } from "../forward-kernels.ts";
 import { checkShapes } from "../forward-shapes.ts";
+import type { KvDtype } from "../kv-rows.ts";
 import { CommandRecorder, floatBits, spreadGroups } from "./command-recorder.ts";
 import type { ComputeKernel } from "./compute-kernel.ts";
 import { DeviceHealth } from "./device-health.ts";
@@ -84,6 +85,7 @@ export async function startWebGpuForward(
 class WebGpuForward implements ForwardKernels {
   readonly name = "webgpu";
   readonly roundsActivations = false;
+  readonly kvDtypes: readonly KvDtype[] = ["F32"];
   readonly #device: GPUDevice;
   readonly #library: KernelLibrary;
   readonly #kernels: VectorKernels;
@@ -222,6 +224,45 @@ class WebGpuForward implements ForwardKernels {
     const params = [count, x.stride / 4, firstNumber(input) / 4, at, firstNumber(pool) / 4];
     const buffers = [input.buffer, indices, pool.buffer];
     this.#overItems(this.#kernels.storeRows, params, buffers, count);
+  }
+
+  allocateKv(numRows: number, numCols: number, dtype: KvDtype): GpuActivations {
+    if (dtype === "F32") return this.allocate(numRows, numCols);
+    throw new InputError(
+      `The WebGPU kernels store keys and values in F32 and not in ${dtype}; use F32, or the wasm kernels.`,
+    );
+  }
+
+  copyRows(pool: GpuActivations, from: Int32Array, to: Int32Array): void {
+    checkShapes.copyRows(pool, from, to);
+    const rows = Int32Array.of(...from, ...to);
+    const { buffer: indices, at } = this.#recorder.stageIndices(rows);
+    const rowLength = pool.stride / 4;
+    const count = from.length * rowLength;
+    const params = [count, rowLength, from.length, at, firstNumber(pool) / 4];
+    this.#overItems(this.#kernels.copyRows, params, [indices, pool.buffer], count);
+  }
+
+  saveRows(pool: GpuActivations, rows: Int32Array): Promise<Uint8Array<ArrayBuffer>> {
+    checkShapes.saveRows(pool, rows);
+    const gathered = this.allocate(rows.length, pool.stride);
+    const rowBytes = 4 * pool.stride;
+    rows.forEach((row, i) => {
+      const from = 4 * firstNumber(pool) + row * rowBytes;
+      this.#recorder.copy(pool.buffer, from, gathered.buffer, i * rowBytes, rowBytes);
+    });
+    return this.read(gathered).then(({ buffer }) => new Uint8Array(buffer));
+  }
+
+  restoreRows(pool: GpuActivations, rows: Int32Array, saved: Uint8Array<ArrayBuffer>): void {
+    const rowBytes = 4 * pool.stride;
+    checkShapes.restoreRows(pool, rows, saved, rowBytes);
+    // Calls that were recorded before still see what was there.
+    this.#recorder.submit();
+    rows.forEach((row, i) => {
+      const to = 4 * firstNumber(pool) + row * rowBytes;
+      this.#device.queue.writeBuffer(pool.buffer, to, saved, i * rowBytes, rowBytes);
+    });
   }
 
   softmax(x: GpuActivations): void {

@@ -84,7 +84,8 @@ export async function convertGguf(
   }
 }
 
-async function* convertedPieces(
+/** The bytes of a tensor in its new format. Throws InputError for weights that it cannot hold. */
+export async function* convertedPieces(
   file: GgufFile,
   { name, dtype, from }: ConvertedTensor,
 ): AsyncGenerator<Uint8Array> {
@@ -117,7 +118,8 @@ function encoded(dtype: RecipeDtype, values: Float32Array): Uint8Array {
   return dtype === "F32" ? littleEndianBytes(values, 4) : quantizeBlocks(dtype, values);
 }
 
-function recipeModel(file: GgufFile): RecipeModel {
+/** What recipes have to know about the model in `file`. */
+export function recipeModel(file: GgufFile): RecipeModel {
   const architecture = textAt(file, "general.architecture") ?? "";
   const count = (key: string): number | undefined => countAt(file, `${architecture}.${key}`);
   // Models whose layers differ have an array here, and llama.cpp goes by its first layer.

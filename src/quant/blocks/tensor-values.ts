@@ -26,11 +26,15 @@ export async function* tensorValues(
   }
 }
 
-function toFloat32(
+/**
+ * The values of stored bytes in any format; the caller gives the bytes away. Throws InputError where a
+ * format cannot be decoded.
+ */
+export function toFloat32(
   dtype: Dtype,
   bytes: Uint8Array<ArrayBuffer>,
   count: number,
-  littleEndian: boolean,
+  littleEndian = true,
 ): Float32Array<ArrayBuffer> {
   return isPlain(dtype)
     ? plainToFloat32(bytes, dtype, littleEndian)

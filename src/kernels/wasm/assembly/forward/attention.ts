@@ -4,10 +4,14 @@
  * of values, scaled anew where a later block has a larger score (Milakov and Gimelshein, 2018).
  */
 import { exp4 } from "./exponential";
+import { kvRowBytes, loadKvColumns } from "./kv-rows";
 import { madd } from "./simd";
 
 /** Keys of a block; their scores and values stay in the nearest cache. */
 const blockKeys: i32 = 64;
+
+/** Room for a block's keys or values as float32, where they are stored in another format. */
+const decodedBytes: i32 = 28672;
 
 /** The widest head that fits into a thread's own memory. */
 export const mostHeadDim: i32 = 1024;
@@ -28,18 +32,23 @@ export function attendRows(
   numKvHeads: i32,
   sharing: i32,
   headDim: i32,
+  keyFormat: i32,
+  valueFormat: i32,
   scale: f32,
   kvHead: i32,
   firstRow: i32,
   endRow: i32,
   work: usize,
 ): void {
-  const kvStride = (<usize>(numKvHeads * headDim)) << 2;
-  const column = (<usize>(kvHead * headDim)) << 2;
+  const kvCols = numKvHeads * headDim;
+  const column = kvHead * headDim;
+  const isFloat = keyFormat == 0 && valueFormat == 0;
+  const mostKeys = isFloat ? blockKeys : min(blockKeys, (decodedBytes / (headDim << 2)) & ~3);
   const scores = work;
   const offsets = scores + (blockKeys << 4) + 64;
   const turned = offsets + (blockKeys << 2) + 16;
   const sums = turned + ((<usize>headDim) << 4);
+  const decoded = sums + ((<usize>headDim) << 4);
   const seenBefore = numTokens - numQueries + 1;
   for (let first = firstRow; first < endRow; first += 4) {
     // Where rows are left over, the last one is computed again and stored again.
@@ -63,10 +72,11 @@ export function attendRows(
     const mostSeen = seenBefore + m3 / sharing;
     let largest = f32x4.splat(-Infinity);
     let total = f32x4.splat(0);
-    for (let t = 0; t < mostSeen; t += blockKeys) {
-      const count = min(blockKeys, mostSeen - t);
-      placeKeys(slots + ((<usize>t) << 2), offsets, count, kvStride, column);
-      scoreKeys(turned, keys, offsets, scores, headDim, count);
+    for (let t = 0; t < mostSeen; t += mostKeys) {
+      const count = min(mostKeys, mostSeen - t);
+      const block = slots + ((<usize>t) << 2);
+      const keyBlock = placeRows(keys, keyFormat, block, count, kvCols, column, headDim, offsets, decoded);
+      scoreKeys(turned, keyBlock, offsets, scores, headDim, count);
       let blockLargest = scaleScores(scores, count, scale);
       if (t + count > leastSeen) {
         hideLaterKeys(scores, t, count, seen);
@@ -76,7 +86,10 @@ export function attendRows(
       const shrink = exp4(f32x4.sub(largest, newLargest));
       largest = newLargest;
       total = f32x4.add(f32x4.mul(total, shrink), exponentials(scores, count, largest));
-      addValues(values, offsets, scores, sums, headDim, count, shrink);
+      const valueBlock = isFloat
+        ? values
+        : placeRows(values, valueFormat, block, count, kvCols, column, headDim, offsets, decoded);
+      addValues(valueBlock, offsets, scores, sums, headDim, count, shrink);
     }
     const factor = f32x4.div(f32x4.splat(1), total);
     storeHead(sums, 0, f32x4.extract_lane(factor, 0), out + q0, headDim);
@@ -109,14 +122,36 @@ function turnQueries(
   }
 }
 
-/** Where the keys of a block begin, from the first; three more, so that there are fours. */
-function placeKeys(slots: usize, offsets: usize, count: i32, kvStride: usize, column: usize): void {
+/**
+ * Notes where the head's columns of a block's rows begin, as offsets from what it returns, with three
+ * more, so that there are fours. Rows in another format than float32 are decoded first.
+ */
+function placeRows(
+  pool: usize,
+  format: i32,
+  slots: usize,
+  count: i32,
+  kvCols: i32,
+  column: i32,
+  headDim: i32,
+  offsets: usize,
+  decoded: usize,
+): usize {
+  const rowBytes = kvRowBytes(format, kvCols);
+  const headBytes = (<usize>headDim) << 2;
   let offset: usize = 0;
   for (let i: usize = 0; i < <usize>count; i++) {
-    offset = <usize>load<i32>(slots + (i << 2)) * kvStride + column;
+    const row = <usize>load<i32>(slots + (i << 2)) * rowBytes;
+    if (format == 0) {
+      offset = row + ((<usize>column) << 2);
+    } else {
+      offset = i * headBytes;
+      loadKvColumns(format, pool + row, column, headDim, decoded + offset);
+    }
     store<usize>(offsets + (i << 2), offset);
   }
   for (let i: usize = count; i < <usize>count + 3; i++) store<usize>(offsets + (i << 2), offset);
+  return format == 0 ? pool : decoded;
 }
 
 /** scores [count, 4], and up to three that are of no use. */

@@ -15,11 +15,11 @@ import {
   prepareVector,
   unpackRow,
 } from "./formats";
+import { copyRows, scatterRows } from "./kv-rows";
 import {
   addRows,
   normalizeRows,
   rotateRows,
-  scatterRows,
   siluMultiplyValues,
   softmaxRows,
 } from "./rows";
@@ -46,6 +46,7 @@ const rope: i32 = 10;
 const scatter: i32 = 11;
 const softmax: i32 = 12;
 const attention: i32 = 13;
+const copy: i32 = 14;
 
 /** Bytes of a thread's own memory. */
 const workBytes: usize = 65536;
@@ -102,6 +103,8 @@ function runPart(operation: i32, args: usize, part: i32, work: usize): void {
       return runSoftmax(args, part);
     case attention:
       return runAttention(args, part, work);
+    case copy:
+      return copyRows(pointer(args, 0), pointer(args, 1), word(args, 2), pointer(args, 3));
   }
 }
 
@@ -203,9 +206,10 @@ function runRope(args: usize, part: i32): void {
   rotateRows(pointer(args, 0), table, numCols, headDim, word(args, 6), word(args, 7), first, last);
 }
 
-/** x, slots, pool, rows, columns */
+/** x, slots, pool, rows, columns, format */
 function runScatter(args: usize): void {
-  scatterRows(pointer(args, 0), pointer(args, 1), pointer(args, 2), word(args, 3), word(args, 4));
+  const pool = pointer(args, 2);
+  scatterRows(pointer(args, 0), pointer(args, 1), pool, word(args, 3), word(args, 4), word(args, 5));
 }
 
 /** x, rows, columns, rows a part */
@@ -216,7 +220,7 @@ function runSoftmax(args: usize, part: i32): void {
 
 /**
  * queries, keys, values, out, slots, number of queries, tokens, heads of keys, heads that share one,
- * columns of a head, rows a part, scale
+ * columns of a head, rows a part, formats of keys and of values, scale
  */
 function runAttention(args: usize, part: i32, work: usize): void {
   const numQueries = word(args, 5);
@@ -234,7 +238,9 @@ function runAttention(args: usize, part: i32, work: usize): void {
     numKvHeads,
     sharing,
     word(args, 9),
-    float(args, 11),
+    word(args, 11),
+    word(args, 12),
+    float(args, 13),
     part % numKvHeads,
     first,
     min(first + word(args, 10), numQueries * sharing),

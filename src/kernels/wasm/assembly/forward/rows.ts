@@ -182,12 +182,3 @@ export function softmaxRows(x: usize, numCols: i32, first: i32, end: i32): void 
     for (at = begin; at < stop; at += 4) store<f32>(at, load<f32>(at) / sum);
   }
 }
-
-/** pool[slots[i]] = x[i] for all rows of x; slots are int32. */
-export function scatterRows(x: usize, slots: usize, pool: usize, numRows: i32, numCols: i32): void {
-  const rowBytes = <usize>numCols << 2;
-  for (let i: usize = 0; i < <usize>numRows; i++) {
-    const slot = <usize>load<i32>(slots + (i << 2));
-    memory.copy(pool + slot * rowBytes, x + i * rowBytes, rowBytes);
-  }
-}
