@@ -20,6 +20,7 @@ import {
   type LinearOptions,
   type QuantizedMatrix,
 } from "./linear.ts";
+import { outputErrorOver } from "./output-error.ts";
 import { scaleColumns } from "./smoothquant.ts";
 
 /** Ratios are 0, 1/20, … 19/20: never 1. */
@@ -35,6 +36,11 @@ export interface AwqOptions extends Pick<LinearOptions, "bits" | "mode" | "conve
   /** Columns that share a scale; divides the row. */
   readonly groupSize: number;
   readonly product?: AddProduct;
+  /**
+   * What rounding leaves of `W [rows, cols]`, where that is not the linear grid of the options, such as
+   * a block format's own search.
+   */
+  readonly roundTrip?: (W: Float32Array, cols: number) => Float32Array;
 }
 
 /** The scales that lose least. */
@@ -58,7 +64,7 @@ export function awqScales(
   options: AwqOptions,
 ): AwqScales {
   checkLayer(W, X, cols, options.groupSize);
-  const outputs = outputError(X, cols, options.product ?? addProduct);
+  const outputs = outputErrorOver(X, cols, options.product);
   const magnitudes = meanMagnitudes(X, cols);
   const losses = new Float64Array(numRatios);
   let best = 0;
@@ -203,37 +209,8 @@ function groupError(
   return error;
 }
 
-/** A function from W and what became of it to the mean squared difference of the outputs X Wᵀ. */
-function outputError(
-  X: Float32Array,
-  cols: number,
-  product: AddProduct,
-): (W: Float32Array, changed: Float32Array) => number {
-  const tokens = X.length / cols;
-  const transposed = new Float64Array(X.length);
-  for (let t = 0; t < tokens; t++) {
-    for (let j = 0; j < cols; j++) transposed[j * tokens + t] = X[t * cols + j]!;
-  }
-  return (W, changed) => {
-    const rows = W.length / cols;
-    const difference = new Float64Array(W);
-    for (let at = 0; at < W.length; at++) difference[at]! -= changed[at]!;
-    const outputs = new Float64Array(rows * tokens);
-    product(
-      { data: outputs, at: 0, rowStride: tokens },
-      1,
-      { data: difference, at: 0, rowStride: cols },
-      { data: transposed, at: 0, rowStride: tokens },
-      [rows, cols, tokens],
-    );
-    let sum = 0;
-    for (const output of outputs) sum += output * output;
-    return sum / outputs.length;
-  };
-}
-
 function roundTrip(W: Float32Array, cols: number, options: AwqOptions): Float32Array {
-  return dequantizeLinear(quantizeGroups(W, cols, options));
+  return options.roundTrip?.(W, cols) ?? dequantizeLinear(quantizeGroups(W, cols, options));
 }
 
 function quantizeGroups(W: Float32Array, cols: number, options: AwqOptions): QuantizedMatrix {

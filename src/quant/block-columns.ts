@@ -10,9 +10,20 @@ import { checkImportance } from "./blocks/quantize.ts";
 import { sumOfSquares } from "./blocks/scale-search.ts";
 import { nearestWhole, type ColumnQuantizer } from "./column-quantizer.ts";
 
-/** A block format whose codes can be chosen one at a time. */
+/** The block formats whose codes can be chosen one at a time. */
 export type ColumnDtype =
-  "Q4_0" | "Q4_1" | "Q5_0" | "Q5_1" | "Q8_0" | "Q2_K" | "Q3_K" | "Q4_K" | "Q5_K" | "Q6_K";
+  ("Q4_0" | "Q4_1" | "Q5_0" | "Q5_1" | "Q8_0") | ("Q2_K" | "Q3_K" | "Q4_K" | "Q5_K" | "Q6_K");
+
+/** All of them. */
+export const columnDtypes: readonly ColumnDtype[] = [
+  ...(["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"] as const),
+  ...(["Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"] as const),
+];
+
+/** Whether a format is one of them. */
+export function isColumnDtype(dtype: string): dtype is ColumnDtype {
+  return columnDtypes.some((known) => known === dtype);
+}
 
 export class BlockColumns implements ColumnQuantizer {
   readonly rows: number;

@@ -5,7 +5,13 @@
  */
 import { clippedGrid, type Clip } from "./clip.ts";
 import { gridFor, rangeBetween, type Convention, type GridFamily } from "./grid.ts";
-import { checkBits, groupSizeOf, type QuantizedMatrix } from "./linear.ts";
+import {
+  checkBits,
+  groupSizeOf,
+  withStoredScale,
+  type QuantizedMatrix,
+  type ScaleType,
+} from "./linear.ts";
 
 /** A matrix [rows, cols] on its way to a grid. */
 export interface ColumnQuantizer {
@@ -31,6 +37,8 @@ export interface LinearColumnsOptions {
   readonly groupSize?: number;
   /** `none` unless given. */
   readonly clip?: Clip;
+  /** What scales are rounded to before codes are chosen; `F32` unless given. */
+  readonly scaleType?: ScaleType;
 }
 
 /** A linear grid for each row or each group of a row. */
@@ -41,6 +49,7 @@ export class LinearColumns implements ColumnQuantizer {
   readonly neighboursOnly = false;
   readonly #family: GridFamily;
   readonly #clip: Clip;
+  readonly #scaleType: ScaleType;
   readonly #bounds: { readonly qmin: number; readonly qmax: number };
   readonly #codes: Int8Array | Uint8Array;
   readonly #scales: Float32Array;
@@ -48,13 +57,15 @@ export class LinearColumns implements ColumnQuantizer {
 
   /** Throws UsageError for options out of range, InputError for groups that do not divide a row. */
   constructor(rows: number, cols: number, options: LinearColumnsOptions) {
-    const { bits, mode, convention = "max7", groupSize, clip = "none" } = options;
+    const { bits, mode, convention = "max7", groupSize } = options;
+    const { clip = "none", scaleType = "F32" } = options;
     checkBits(bits);
     this.rows = rows;
     this.cols = cols;
     this.groupSize = groupSize === undefined ? cols : groupSizeOf({ group: groupSize }, rows, cols);
     this.#family = { bits, mode, convention };
     this.#clip = clip;
+    this.#scaleType = scaleType;
     this.#bounds = gridFor(rangeBetween(0, 0), this.#family);
     const size = rows * cols;
     this.#codes = mode === "symmetric" ? new Int8Array(size) : new Uint8Array(size);
@@ -63,7 +74,8 @@ export class LinearColumns implements ColumnQuantizer {
   }
 
   fixScales(row: number, group: number, weights: Float32Array): void {
-    const grid = clippedGrid(weights, 0, weights.length, this.#family, this.#clip);
+    const found = clippedGrid(weights, 0, weights.length, this.#family, this.#clip);
+    const grid = withStoredScale(found, this.#scaleType);
     const at = row * (this.cols / this.groupSize) + group;
     this.#scales[at] = grid.scale;
     this.#zeroPoints[at] = grid.zeroPoint;

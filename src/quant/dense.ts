@@ -32,6 +32,17 @@ export type AddProduct = (
   shape: ProductShape,
 ) => void;
 
+/**
+ * H [cols, cols] += factor · XᵀX for X [any, cols], where it matters: on the diagonal and right of it.
+ */
+export type AddGram = (H: Float64Array, factor: number, X: Float32Array, cols: number) => void;
+
+/** The two products that quantising spends its time in. */
+export interface DenseAlgebra {
+  readonly product: AddProduct;
+  readonly addGram: AddGram;
+}
+
 /** The part of B that is used at once, [64, 512], fits into a second-level cache. */
 const tileColumns = 512;
 const tileRows = 64;
@@ -120,6 +131,30 @@ function addRow(
 ): void {
   for (let j = 0; j < width; j++) C[c + j]! += factor * B[b + j]!;
 }
+
+/** Inputs that are converted to float64 at a time. */
+const chunkTokens = 128;
+
+/** `AddGram` in plain TypeScript. */
+export const addGram: AddGram = (H, factor, X, cols) => {
+  const numTokens = X.length / cols;
+  for (let from = 0; from < numTokens; from += chunkTokens) {
+    const tokens = Math.min(chunkTokens, numTokens - from);
+    const data = new Float64Array(X.subarray(from * cols, (from + tokens) * cols));
+    for (let i = 0; i < cols; i += blockRows) {
+      addProduct(
+        { data: H, at: i * cols + i, rowStride: cols },
+        factor,
+        { data, at: i, rowStride: 1, columnStride: cols },
+        { data, at: i, rowStride: cols },
+        [Math.min(blockRows, cols - i), tokens, cols - i],
+      );
+    }
+  }
+};
+
+/** Both in plain TypeScript. */
+export const plainAlgebra: DenseAlgebra = { product: addProduct, addGram };
 
 /**
  * Replaces the upper triangle of a symmetric A [n, n] by V, upper triangular, with A = VᵀV; the

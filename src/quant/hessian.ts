@@ -6,13 +6,14 @@
  * Source: Frantar et al. 2022, GPTQ (arXiv:2210.17323), §3.3.
  */
 import { InputError, UsageError } from "../core/errors.ts";
-import { addProduct, choleskyUpper, inverseOfTransposed, type AddProduct } from "./dense.ts";
-
-/** Inputs that are converted to float64 at a time. */
-const chunkTokens = 128;
-
-/** Rows of the Hessian that are added to at a time. */
-const chunkRows = 64;
+import {
+  addGram,
+  addProduct,
+  choleskyUpper,
+  inverseOfTransposed,
+  type AddGram,
+  type AddProduct,
+} from "./dense.ts";
 
 /**
  * Adds the inputs `X [tokens, cols] float32` to H [cols, cols], the mean over `numTokens` inputs so
@@ -25,7 +26,7 @@ export function accumulateHessian(
   numTokens: number,
   X: Float32Array,
   cols: number,
-  product: AddProduct = addProduct,
+  add: AddGram = addGram,
 ): number {
   if (H.length !== cols * cols || X.length % cols !== 0) {
     throw new InputError(
@@ -36,11 +37,7 @@ export function accumulateHessian(
   const total = numTokens + added;
   if (added === 0) return total;
   for (let i = 0; i < H.length; i++) H[i]! *= numTokens / total;
-  for (let from = 0; from < added; from += chunkTokens) {
-    const rows = Math.min(chunkTokens, added - from);
-    const data = new Float64Array(X.subarray(from * cols, (from + rows) * cols));
-    addUpperProducts(H, data, rows, cols, 2 / total, product);
-  }
+  add(H, 2 / total, X, cols);
   for (let i = 1; i < cols; i++) {
     for (let j = 0; j < i; j++) H[i * cols + j] = H[j * cols + i]!;
   }
@@ -51,26 +48,6 @@ export function accumulateHessian(
     );
   }
   return total;
-}
-
-/** H += factor · XᵀX, of which only the diagonal blocks and what lies right of them is computed. */
-function addUpperProducts(
-  H: Float64Array,
-  X: Float64Array,
-  tokens: number,
-  cols: number,
-  factor: number,
-  product: AddProduct,
-): void {
-  for (let i = 0; i < cols; i += chunkRows) {
-    product(
-      { data: H, at: i * cols + i, rowStride: cols },
-      factor,
-      { data: X, at: i, rowStride: 1, columnStride: cols },
-      { data: X, at: i, rowStride: cols },
-      [Math.min(chunkRows, cols - i), tokens, cols - i],
-    );
-  }
 }
 
 export interface InverseOptions {

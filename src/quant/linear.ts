@@ -193,7 +193,7 @@ export function dequantizeLinear(quantized: QuantizedMatrix): Float32Array {
 }
 
 /** The grid whose scale is what `scaleType` can hold. Throws InputError where it holds none. */
-function withStoredScale(grid: Grid, scaleType: ScaleType): Grid {
+export function withStoredScale(grid: Grid, scaleType: ScaleType): Grid {
   if (scaleType === "F32") return grid;
   const scale = f16ToF32(f32ToF16(grid.scale));
   if (scale === 0 || !Number.isFinite(scale)) {
