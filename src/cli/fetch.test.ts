@@ -7,7 +7,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { publicModels, type PublicModel } from "../corpus/model-manifest.ts";
+import { publicDatasets, publicModels, type PublicModel } from "../corpus/model-manifest.ts";
 import { rejection, root, runInfinity, type CommandResult } from "../testing.ts";
 
 const body = Buffer.from("a checkpoint");
@@ -52,12 +52,13 @@ describe("infinity fetch", function () {
     return { status, stdout, stderr };
   };
 
-  it("lists the models of the manifest", () => {
+  it("lists the models and data sets of the manifest", () => {
     const { status, stdout } = runInfinity("fetch", "--list");
     expect(status).to.equal(0);
-    for (const { name } of publicModels()) expect(stdout).to.match(new RegExp(`^${name} `, "m"));
+    const all = [...publicModels(), ...publicDatasets()];
+    for (const { name } of all) expect(stdout).to.match(new RegExp(`^${name} `, "m"));
     const listed = JSON.parse(runInfinity("fetch", "--list", "--json").stdout) as PublicModel[];
-    expect(listed).to.deep.equal(publicModels());
+    expect(listed).to.deep.equal(all);
   });
 
   it("downloads, and says that there was no hash to compare with", async () => {
@@ -86,6 +87,13 @@ describe("infinity fetch", function () {
     expect(stderr).to.match(/stories260K\.gguf has 12 bytes, and 1185376 are expected/);
   });
 
+  it("refuses a data set that is another", async () => {
+    const { status, stdout, stderr } = await fetchFrom("wikitext-2");
+    expect([status, stdout]).to.deep.equal([1, ""]);
+    expect(stderr).to.match(/wikitext-2-raw-v1\.zip has 12 bytes, and 4721645 are expected/);
+    expect(asked).to.deep.equal(["/datasets/ggml-org/ci/resolve/main/wikitext-2-raw-v1.zip"]);
+  });
+
   it("says how to get at a gated model, and shows no mirror the token", async () => {
     const { status, stderr } = await fetchFrom("llama-3.2-1b-base");
     expect(status).to.equal(1);
@@ -96,7 +104,7 @@ describe("infinity fetch", function () {
   });
 
   const refused: readonly (readonly [string, readonly string[], RegExp])[] = [
-    ["no name", [], /A model's name is needed; infinity fetch --list shows them/],
+    ["no name", [], /A name is needed; infinity fetch --list shows the models and data sets/],
     ["an unknown name", ["smollm"], /no model smollm; near it are smollm2-135m, smollm2-360m/],
     ["a mirror that is none", ["stories260k", "--mirror", "ftp://x"], /ftp:\/\/x is no server/],
   ];

@@ -1,14 +1,17 @@
-/** `infinity fetch`: downloads a public model, and says whether it is the one that was meant. */
+/** `infinity fetch`: downloads a public model or data set, and says whether it is the one that was meant. */
 import { join } from "node:path";
 import type { Command } from "commander";
 import { InputError, UsageError } from "../core/errors.ts";
 import type { Progress } from "../core/progress.ts";
+import { fetchDataset } from "../corpus/fetch-dataset.ts";
 import { RefusedError, download, type Downloaded } from "../corpus/fetch.ts";
 import {
   modelFileName,
   modelUrl,
+  publicDatasets,
   publicModelNamed,
   publicModels,
+  type PublicDataset,
   type PublicModel,
 } from "../corpus/model-manifest.ts";
 import { progressBar } from "./progress-bar.ts";
@@ -18,7 +21,7 @@ const defaultServer = "https://huggingface.co";
 
 interface Options {
   list?: true;
-  out: string;
+  out?: string;
   mirror?: string;
   json?: true;
 }
@@ -26,9 +29,9 @@ interface Options {
 /** Adds the argument, the options and the action of `infinity fetch`. */
 export function define(command: Command): void {
   command
-    .argument("[name]", "a model of --list")
-    .option("--list", "the models that can be downloaded")
-    .option("--out <folder>", "where the file goes", "models")
+    .argument("[name]", "a model or data set of --list")
+    .option("--list", "the models and data sets that can be downloaded")
+    .option("--out <folder>", "where the files go; models, or data for a data set")
     .option(
       "--mirror <server>",
       `another server with the same addresses as ${defaultServer}; INFINITY_MIRROR names it too`,
@@ -44,24 +47,33 @@ into the environment variable HF_TOKEN; it is shown to that server only.
 Examples:
   infinity fetch --list
   infinity fetch smollm2-135m
+  infinity fetch wikitext-2
   infinity fetch stories260k --mirror https://mirror.example.org --out /data/models`,
     )
     .action(run);
 }
 
 async function run(name: string | undefined, options: Options): Promise<void> {
-  const models = publicModels();
+  const all: readonly (PublicModel | PublicDataset)[] = [...publicModels(), ...publicDatasets()];
   if (options.list) {
-    print(options.json ? JSON.stringify(models, null, 2) : list(models));
+    print(options.json ? JSON.stringify(all, null, 2) : list(all));
     return;
   }
   if (name === undefined) {
-    throw new UsageError("A model's name is needed; infinity fetch --list shows them.");
+    throw new UsageError("A name is needed; infinity fetch --list shows the models and data sets.");
   }
-  const model = publicModelNamed(name, models);
-  const path = join(options.out, modelFileName(model));
-  const found = await fetchModel(model, path, serverOf(options));
-  print(options.json ? JSON.stringify({ path, ...found }) : describe(model, path, found));
+  const wanted = publicModelNamed(name, all);
+  if ("contents" in wanted) {
+    const folder = options.out ?? "data";
+    const progress = megabytes();
+    const found = await fetchDataset(wanted, folder, serverOf(options), { progress });
+    const text = `${describe(wanted, found.path, found)}\nunpacked ${found.files.join(", ")}`;
+    print(options.json ? JSON.stringify(found) : text);
+    return;
+  }
+  const path = join(options.out ?? "models", modelFileName(wanted));
+  const found = await fetchModel(wanted, path, serverOf(options));
+  print(options.json ? JSON.stringify({ path, ...found }) : describe(wanted, path, found));
 }
 
 async function fetchModel(model: PublicModel, path: string, server: string): Promise<Downloaded> {
