@@ -1,0 +1,236 @@
+/**
+ * `infinity speculate`: a small model guesses, a large one checks. The same text is also written
+ * plainly, in turns, so that the speed-up is measured and not promised.
+ */
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { InputError, UsageError } from "../core/errors.ts";
+import { openGgufFile } from "../corpus/files.ts";
+import { shippedModel } from "../corpus/shipped-models.ts";
+import type { GgufFile } from "../formats/gguf/gguf-file.ts";
+import type { ForwardKernels } from "../kernels/forward-kernels.ts";
+import { llamaConfigFromGguf } from "../model/config.ts";
+import { loadLlama } from "../model/llama.ts";
+import { tokenizerFromGguf } from "../model/tokenizer/tokenizer.ts";
+import { checkSampling, defaultSampling, type SamplingOptions } from "../runtime/sampler.ts";
+import { checkPair } from "../runtime/speculative-generate.ts";
+import { openForwardKernels } from "../tensor/open-forward.ts";
+import {
+  addDeviceOption,
+  addThreadsOption,
+  type DeviceOptions,
+  type ThreadsOptions,
+} from "./model-options.ts";
+import { decimal, positiveNumber, wholeNumber } from "./option-values.ts";
+import { progressBar } from "./progress-bar.ts";
+import {
+  sourceNames,
+  tokensPerSecond,
+  totalsOf,
+  writePlainly,
+  writeSpeculatively,
+  type Guessing,
+  type Pair,
+  type Writing,
+  type Written,
+} from "./speculate-measure.ts";
+import {
+  legend,
+  paintFor,
+  passLine,
+  speculationSummary,
+  type SpeculationReport,
+} from "./speculate-report.ts";
+import { openStudentVerify } from "./speculate-with-exercise.ts";
+
+interface Options
+  extends
+    Pick<SamplingOptions, "temperature" | "topK" | "topP" | "minP">,
+    DeviceOptions,
+    ThreadsOptions,
+    Guessing {
+  readonly draft: string;
+  readonly target: string;
+  readonly prompt: string;
+  readonly maxTokens: number;
+  readonly seed: number;
+  readonly rounds: number;
+  readonly use?: string;
+  readonly json?: true;
+}
+
+/** The most tokens that may be guessed in a row: beyond, hardly any is ever accepted. */
+const mostLength = 32;
+const mostBranches = 8;
+
+/** Adds the options and the action of `infinity speculate`. */
+export function define(command: Command): void {
+  const { topK, topP, minP } = defaultSampling;
+  command
+    .requiredOption("--prompt <text>", "what the models continue")
+    .option("--draft <file>", "the GGUF model that guesses", shippedModel("draft"))
+    .option("--target <file>", "the GGUF model that decides", shippedModel("target"))
+    .addOption(
+      new Option(
+        "--source <name>",
+        "who guesses: the draft, the text so far, or a tree of the draft's",
+      )
+        .choices(sourceNames)
+        .default("model"),
+    )
+    .option("--length <n>", "tokens to guess in a row, or adaptive", draftLength, "adaptive")
+    .option("--branches <n>", "candidates at each position of a tree", positiveNumber, 2)
+    .option("--max-tokens <n>", "the most tokens to generate", wholeNumber, 128)
+    .option("--temperature <t>", "0 takes the likeliest token every time", decimal, 0)
+    .option("--top-k <n>", "only the n likeliest tokens; 0 for all", wholeNumber, topK)
+    .option("--top-p <p>", "only the likeliest tokens that have p together", decimal, topP)
+    .option("--min-p <p>", "only tokens p times as likely as the likeliest", decimal, minP)
+    .option("--seed <n>", "the same seed and length give the same text", wholeNumber, 0)
+    .option("--rounds <n>", "how often each way is measured", positiveNumber, 3)
+    .option("--use <file>", "let the verify of your exercise file decide instead of ours")
+    .option("--json", "print one JSON object at the end");
+  addThreadsOption(addDeviceOption(command))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  infinity speculate --prompt "Once upon a time"
+  infinity speculate --prompt "One day" --source tree --length 4 --temperature 0.8
+  infinity speculate --prompt "The cat said: the cat said:" --source ngram
+  infinity speculate --prompt "Once" --length 4 --use exercises/05-speculative-decoding.ts`,
+    )
+    .action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  checkOptions(options);
+  const opened = await openForwardKernels(options);
+  try {
+    const { pair, prompt } = await openPair(options, opened.kernels);
+    const report = await measure(pair, prompt, options);
+    const { kernels, numThreads: threads } = opened;
+    const whole = { ...report, kernels: kernels.name, threads };
+    process.stdout.write(options.json ? `${JSON.stringify(whole)}\n` : `${whole.text}\n`);
+    process.stderr.write(speculationSummary(whole));
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Speculation first, for all to see and to warm up; then both in turns. */
+async function measure(
+  pair: Pair,
+  prompt: Int32Array,
+  options: Options,
+): Promise<Omit<SpeculationReport, "kernels" | "threads">> {
+  const { maxTokens, seed, temperature, topK, topP, minP, rounds } = options;
+  const sampling = { ...defaultSampling, temperature, topK, topP, minP };
+  const writing: Writing = { prompt, maxTokens, seed, sampling };
+  const student = options.use === undefined ? undefined : await openStudentVerify(options.use);
+  try {
+    const shown = await showPasses(pair, options, writing, student?.verify);
+    await writePlainly(pair, writing);
+    const [speculative, plain]: [Written[], Written[]] = [[], []];
+    for (let round = 0; round < rounds; round++) {
+      const verify = student?.verify;
+      speculative.push(await writeSpeculatively(pair, options, writing, undefined, verify));
+      plain.push(await writePlainly(pair, writing));
+    }
+    const { ids, text, finish } = shown;
+    const fast = middleSpeed(speculative);
+    const slow = middleSpeed(plain);
+    return {
+      ...{ ids, text, finish, promptTokens: prompt.length },
+      ...totalsOf(shown.passes),
+      ...{ source: options.source, length: options.length, rounds },
+      plainTokensPerSecond: slow,
+      speculativeTokensPerSecond: fast,
+      speedup: fast === null || slow === null ? null : fast / slow,
+      sameText: temperature === 0 ? plain[0]!.ids.join() === ids.join() : null,
+    };
+  } finally {
+    student?.dispose();
+  }
+}
+
+function showPasses(
+  pair: Pair,
+  options: Options,
+  writing: Writing,
+  verify: Parameters<typeof writeSpeculatively>[4],
+): Promise<Written> {
+  const paint = paintFor(process.stderr.isTTY && process.stderr.hasColors());
+  if (!options.json) process.stderr.write(legend(paint));
+  return writeSpeculatively(
+    pair,
+    options,
+    writing,
+    (event) => {
+      if (options.json || event.type !== "pass") return;
+      process.stderr.write(passLine(event, pair.tokenizer, paint));
+    },
+    verify,
+  );
+}
+
+function checkOptions(options: Options): void {
+  checkSampling({ ...defaultSampling, ...options });
+  if (options.maxTokens < 1) throw new UsageError("--max-tokens is 0; at least 1 is needed.");
+  if (options.branches > mostBranches) {
+    throw new UsageError(`--branches is ${options.branches}; at most ${mostBranches} are tried.`);
+  }
+  if (options.use === undefined) return;
+  if (options.source === "tree") {
+    throw new UsageError("--use verifies chains: choose --source model or ngram.");
+  }
+}
+
+/** Loads the target, and the draft where it is needed, onto the same kernels. */
+async function openPair(
+  options: Options,
+  kernels: ForwardKernels,
+): Promise<{ readonly pair: Pair; readonly prompt: Int32Array }> {
+  const progress = progressBar("tensors");
+  const target = await openGgufFile(options.target);
+  try {
+    const tokenizer = tokenizerFromGguf(target.metadata);
+    const prompt = tokenizer.encode(options.prompt);
+    checkLength(target, prompt.length);
+    if (options.source === "ngram") {
+      const model = await loadLlama(target, kernels, { progress });
+      return { pair: { target: model, draft: undefined, tokenizer }, prompt };
+    }
+    const draft = await openGgufFile(options.draft);
+    try {
+      checkPair(tokenizerFromGguf(draft.metadata), tokenizer);
+      const models = {
+        target: await loadLlama(target, kernels, { progress }),
+        draft: await loadLlama(draft, kernels, { progress }),
+      };
+      return { pair: { ...models, tokenizer }, prompt };
+    } finally {
+      await draft.close();
+    }
+  } finally {
+    await target.close();
+  }
+}
+
+function checkLength(file: GgufFile, numPrompt: number): void {
+  const { contextLength } = llamaConfigFromGguf(file);
+  if (numPrompt < contextLength) return;
+  throw new InputError(
+    `The prompt has ${numPrompt} tokens, and ${file.name} looks back on ${contextLength}; shorten it.`,
+  );
+}
+
+function draftLength(text: string): number | "adaptive" {
+  if (text === "adaptive") return text;
+  const length = positiveNumber(text);
+  if (length <= mostLength) return length;
+  throw new InvalidArgumentError(`Give adaptive, or a whole number from 1 to ${mostLength}.`);
+}
+
+function middleSpeed(written: readonly Written[]): number | null {
+  const speeds = written.map(tokensPerSecond).filter((speed) => speed !== null);
+  return speeds.sort((a, b) => a - b)[speeds.length >> 1] ?? null;
+}
