@@ -7,7 +7,7 @@ INFINITY := node src/cli/infinity.js
 INSTALL_PEERS := NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm install --no-audit --no-fund --no-package-lock --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test bench bench-browser bench-engine bench-kernel bench-report bench-training bench-webgpu oracles format notebooks slides clean ready node
+.PHONY: help lab setup test bench bench-browser bench-decoding bench-engine bench-kernel bench-paging bench-report bench-training bench-webgpu oracles format notebooks slides clean ready node
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
@@ -31,6 +31,12 @@ bench-kernel: ready ## how fast the kernel is, beside those of Deno and IPython
 bench-engine: ready ## how fast the engine is, beside node-llama-cpp and @huggingface/gguf (ARGS=--smoke for a minute)
 	@cd bench && $(INSTALL_PEERS)
 	@cd bench && node --import tsx engine.ts $(ARGS)
+
+bench-decoding: ready ## what speculative decoding gains here, and what the formula says (ARGS=--smoke for a minute)
+	@cd bench && node --import tsx decoding.ts $(ARGS)
+
+bench-paging: ready ## requests served from one memory: reserved, in blocks, in shared blocks (ARGS=--smoke)
+	@cd bench && node --import tsx paging.ts $(ARGS)
 
 bench-webgpu: ready ## how much of a GPU's bandwidth the WebGPU kernels use (ARGS=--software tries it without a GPU)
 	@cd bench && node --import tsx webgpu.ts $(ARGS)
@@ -59,6 +65,14 @@ build/bench-training/.venv: bench/requirements-training.txt
 	@python3 -m venv build/bench-training/.venv
 	@build/bench-training/.venv/bin/python -m pip install --quiet --only-binary :all: -r bench/requirements-training.txt
 	@touch build/bench-training/.venv
+
+bench-quant: ready build/bench-quant/.venv ## how fast GPTQ is, beside PyTorch on the same processor (ARGS=--model for a model of 1.1 billion weights)
+	@cd bench && node --import tsx quant.ts $(ARGS)
+
+build/bench-quant/.venv: bench/requirements-training.txt
+	@python3 -m venv build/bench-quant/.venv
+	@build/bench-quant/.venv/bin/python -m pip install --quiet --only-binary :all: -r bench/requirements-training.txt
+	@touch build/bench-quant/.venv
 
 bench/.venv: bench/requirements.txt
 	@python3 -m venv bench/.venv

@@ -62,7 +62,7 @@ export function define(command: Command): void {
       "after",
       `
 Examples:
-  infinity generate --model stories260K.gguf --prompt "Once upon a time" --temperature 0
+  infinity generate --prompt "One morning" --temperature 0
   infinity generate --model smollm2-135m-instruct.gguf --chat --prompt "Why is the sky blue?"
   infinity generate --model stories260K.gguf --prompt "One day" --device cpu --threads 2 --stats`,
     )

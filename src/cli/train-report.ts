@@ -1,7 +1,7 @@
 /** What `infinity train` reports about a training, whole or stopped. */
-import { baselinesOf, type Baselines } from "../training/baselines.ts";
-import type { TrainingText } from "../training/text.ts";
-import type { Trainer, Validation } from "../training/trainer.ts";
+import type { Baselines } from "../training/baselines.ts";
+import { baselinesOfSession, type TrainingSession } from "../training/session.ts";
+import type { Validation } from "../training/trainer.ts";
 import { numParameters } from "../training/transformer-shape.ts";
 import type { PresetName } from "../training/recipe.ts";
 import { textTable } from "./text-table.ts";
@@ -34,13 +34,9 @@ export interface TrainingReport {
 }
 
 /** Sums a training up. */
-export function reportOf(
-  preset: PresetName,
-  { recipe, state, step }: Trainer,
-  backend: string,
-  { train, validation }: TrainingText,
-  { steps, seconds }: Effort,
-): TrainingReport {
+export function reportOf(session: TrainingSession, { steps, seconds }: Effort): TrainingReport {
+  const { preset, backend, text } = session;
+  const { recipe, state, step } = session.trainer;
   const { shape, windowsPerStep } = recipe;
   const tokensPerStep = windowsPerStep * shape.contextLength;
   const ending = state.losses.slice(-Math.ceil(state.losses.length / 10));
@@ -51,13 +47,13 @@ export function reportOf(
     parameters: numParameters(shape),
     steps: step,
     trainedTokens: step * tokensPerStep,
-    textTokens: train.length,
+    textTokens: text.train.length,
     seconds,
     tokensPerSecond: (steps * tokensPerStep) / seconds,
     firstLoss: state.losses[0] ?? null,
     lastLoss: ending.length > 0 ? sum / ending.length : null,
     validationLoss: state.validations.at(-1)?.loss ?? null,
-    baselines: validation.length < 2 ? null : baselinesOf(train, validation, shape.vocabSize),
+    baselines: baselinesOfSession(session) ?? null,
     losses: state.losses,
     validations: state.validations,
   };

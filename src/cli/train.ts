@@ -1,31 +1,11 @@
 /** `infinity train`: a small model from nothing, on stories of ours or on a text of yours. */
 import { Option, type Command } from "commander";
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { InputError, UsageError } from "../core/errors.ts";
-import { writeAtomically } from "../corpus/files.ts";
-import { storyDocuments } from "../corpus/stories.ts";
-import { readTextFile } from "../corpus/text-file.ts";
-import { readTokenizerFile } from "../corpus/tokenizer-file.ts";
-import { bytePairMetadata } from "../model/tokenizer/byte-pair-metadata.ts";
-import { tokenizerFromGguf, type Tokenizer } from "../model/tokenizer/tokenizer.ts";
-import {
-  chooseBackend,
-  deviceNames,
-  type ChosenBackend,
-  type DeviceName,
-} from "../tensor/backend.ts";
-import { defaultThreads } from "../tensor/cpu-cores.ts";
-import { hashOfTokens, loadCheckpoint, saveCheckpoint } from "../training/checkpoint.ts";
-import { exportGguf, type ExportDtype } from "../training/export-gguf.ts";
-import { openGradientThreads } from "../training/gradient-threads.ts";
-import { TfjsGradients, type GradientSource } from "../training/gradients.ts";
-import { presetNames, presets, type PresetName, type TrainingRecipe } from "../training/recipe.ts";
-import { documentsOf, packDocuments, withHeldOutEnd, type TrainingText } from "../training/text.ts";
-import { initialState, Trainer } from "../training/trainer.ts";
-import type { TransformerShape } from "../training/transformer-shape.ts";
-import { evaluationShards, WindowSampler } from "../training/windows.ts";
+import { deviceNames, type DeviceName } from "../tensor/backend.ts";
+import type { ExportDtype } from "../training/export-gguf.ts";
+import { presetNames, type PresetName } from "../training/recipe.ts";
+import { checkpointIn, openTraining, type TrainingSession } from "../training/session.ts";
 import { positiveNumber, wholeNumber } from "./option-values.ts";
 import { progressBar } from "./progress-bar.ts";
 import { describeTraining, reportOf } from "./train-report.ts";
@@ -45,8 +25,6 @@ interface Options {
   readonly json?: true;
 }
 
-/** Windows that a validation looks at: a few percent of the time between two of them. */
-const validationWindows = 32;
 const validateEvery = 100;
 
 /** Adds the options and the action of `infinity train`. */
@@ -99,44 +77,29 @@ Examples:
 
 async function run(options: Options): Promise<void> {
   const folder = folderOf(options);
-  const vocabulary = await readTokenizerFile(options.tokenizer);
-  const tokenizer = bytePairMetadata(vocabulary);
-  const backend = await chooseBackend({ device: options.backend });
-  const recipe = recipeOf(options, vocabulary.tokens.length, backend.name);
-  const text = await textOf(options, recipe, tokenizerFromGguf(tokenizer));
-  const identity = { recipe, textHash: hashOfTokens(text.train) };
-  const { shape, seed } = recipe;
-  const windows = new WindowSampler(text.train, shape.contextLength, shape.vocabSize, seed);
-  const state =
-    options.resume === undefined
-      ? initialState(recipe)
-      : await loadCheckpoint(checkpointIn(options.resume), identity);
-  if (folder !== undefined) await makeFolder(folder);
-
-  const gradients = await openGradients(backend, shape, options.threads);
-  const trainer = new Trainer(recipe, state, windows, gradients);
+  const session = await openTraining({
+    preset: options.preset,
+    textPath: options.text,
+    tokenizerPath: options.tokenizer,
+    numSteps: options.steps,
+    seed: options.seed,
+    device: options.backend,
+    numThreads: options.threads,
+    folder,
+    resumes: options.resume !== undefined,
+  });
+  const { trainer } = session;
   const firstStep = trainer.step;
   const started = performance.now();
   try {
-    await train(trainer, text.validation, options.saveEvery, async () => {
-      if (folder !== undefined) await saveCheckpoint(checkpointIn(folder), identity, state);
-    });
+    await train(session, options.saveEvery);
   } finally {
-    await gradients.close();
+    await session.close();
   }
   const seconds = (performance.now() - started) / 1000;
-  const isDone = trainer.step === recipe.numSteps;
-  const model = folder !== undefined && isDone ? join(folder, "model.gguf") : undefined;
-  if (model !== undefined) {
-    const name = `infinity-${options.preset}`;
-    await writeAtomically(model, (sink) =>
-      exportGguf(sink, { name, shape, parameters: state.parameters, tokenizer }, options.dtype),
-    );
-  }
-  const report = reportOf(options.preset, trainer, gradients.name, text, {
-    steps: trainer.step - firstStep,
-    seconds,
-  });
+  const isDone = trainer.step === trainer.recipe.numSteps;
+  const model = isDone ? await session.exportModel(options.dtype) : undefined;
+  const report = reportOf(session, { steps: trainer.step - firstStep, seconds });
   process.stdout.write(
     options.json ? `${JSON.stringify({ ...report, model })}\n` : describeTraining(report),
   );
@@ -145,13 +108,8 @@ async function run(options: Options): Promise<void> {
 }
 
 /** Trains until the end or Ctrl-C, with a bar, or with a line for each validation in a log. */
-async function train(
-  trainer: Trainer,
-  validation: Int32Array,
-  saveEvery: number,
-  save: () => Promise<void>,
-): Promise<void> {
-  const { numSteps, shape } = trainer.recipe;
+async function train(session: TrainingSession, saveEvery: number): Promise<void> {
+  const { trainer, validation } = session;
   const stopped = new AbortController();
   const stop = (): void => {
     stopped.abort();
@@ -159,15 +117,10 @@ async function train(
   process.once("SIGINT", stop);
   try {
     await trainer.run({
-      validation: evaluationShards(
-        validation,
-        shape.contextLength,
-        shape.vocabSize,
-        validationWindows,
-      ),
-      ...{ validateEvery, saveEvery, save },
+      validation,
+      ...{ validateEvery, saveEvery, save: () => session.save() },
       progress: progressBar("steps"),
-      onStep: ({ step, loss, validationLoss }) => {
+      onStep: ({ step, numSteps, loss, validationLoss }) => {
         if (process.stderr.isTTY || validationLoss === undefined) return;
         const losses = `loss ${loss.toFixed(3)}, validation ${validationLoss.toFixed(3)}`;
         process.stderr.write(`step ${step} of ${numSteps}: ${losses}\n`);
@@ -195,74 +148,6 @@ function folderOf({ preset, out, resume }: Options): string | undefined {
     );
   }
   return folder;
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw new InputError(`${folder} cannot be made: ${(error as Error).message}.`, {
-      cause: error,
-    });
-  }
-}
-
-function checkpointIn(folder: string): string {
-  return join(folder, "checkpoint.safetensors");
-}
-
-function recipeOf(
-  { preset, steps, seed }: Options,
-  vocabSize: number,
-  backend: ChosenBackend["name"],
-): TrainingRecipe {
-  const { shape, numSteps, windowsPerStep, windowsPerShard, ...rest } = presets[preset];
-  const isProcessor = backend === "wasm" || backend === "cpu";
-  return {
-    ...rest,
-    shape: { ...shape, vocabSize },
-    numSteps: steps ?? numSteps,
-    windowsPerStep,
-    // A GPU wants all of a step's work at once.
-    windowsPerShard: isProcessor ? windowsPerShard : windowsPerStep,
-    seed,
-  };
-}
-
-async function openGradients(
-  backend: ChosenBackend,
-  shape: TransformerShape,
-  threads: number | undefined,
-): Promise<GradientSource> {
-  if (backend.name !== "wasm") {
-    if (threads === undefined) return new TfjsGradients(backend, shape);
-    throw new UsageError(`--threads is for the wasm backend, and this is ${backend.name}.`);
-  }
-  const numThreads = threads ?? defaultThreads();
-  if (numThreads === 1) return new TfjsGradients(backend, shape);
-  return openGradientThreads(shape, backend.name, numThreads);
-}
-
-/** What is learned from: a file's text but for its end, or as many stories as the steps need. */
-async function textOf(
-  { text, seed }: Options,
-  { shape, numSteps, windowsPerStep }: TrainingRecipe,
-  tokenizer: Tokenizer,
-): Promise<TrainingText> {
-  const { contextLength } = shape;
-  if (text !== undefined) {
-    const documents = documentsOf(text, await readTextFile(text));
-    return withHeldOutEnd(packDocuments(documents, tokenizer));
-  }
-  const needed = (numSteps * windowsPerStep + 2) * contextLength;
-  return {
-    train: packDocuments(storyDocuments("train", seed), tokenizer, needed),
-    validation: packDocuments(
-      storyDocuments("validation", seed),
-      tokenizer,
-      validationWindows * contextLength + 1,
-    ),
-  };
 }
 
 function stoppedSentence(step: number, folder: string | undefined): string {
