@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { shippedModel } from "../corpus/shipped-models.ts";
 import { bytesOfModel, draftModel, ggufValue } from "../model/fixtures/models.ts";
 import { draftStoryModel } from "../model/fixtures/story-model.ts";
 import { outsideData, runInfinity } from "../testing.ts";
@@ -71,6 +72,13 @@ describe("infinity generate", function () {
     expect(stderr).to.match(/^kernels +reference +1 thread$/m);
   });
 
+  it("runs the target that ships with the course where no model is named", () => {
+    const args = ["--prompt", "One morning", "--max-tokens", "12", "--temperature", "0"];
+    const shipped = report(...args);
+    expect(shipped["ids"]).to.have.lengthOf(12);
+    expect(report(...args, "--model", shippedModel("target"))["ids"]).to.deep.equal(shipped["ids"]);
+  });
+
   it("gives the same text for the same seed", () => {
     const ids = (seed: string): unknown =>
       report("--model", model, "--prompt", "Hello", "--max-tokens", "8", "--seed", seed)["ids"];
@@ -90,7 +98,6 @@ describe("infinity generate", function () {
   });
 
   const refused: readonly (readonly [string, () => readonly string[], number, RegExp])[] = [
-    ["no model", () => ["--prompt", "x"], 2, /--model/],
     ["no prompt", () => ["--model", model], 2, /--prompt/],
     ["a missing file", () => ["--model", at("none.gguf"), "--prompt", "x"], 1, /no such file/],
     ["a foreign file", () => ["--model", "README.md", "--prompt", "x"], 1, /README\.md is damaged/],
