@@ -7,7 +7,7 @@ INFINITY := node src/cli/infinity.js
 INSTALL_PEERS := NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm install --no-audit --no-fund --no-package-lock --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test bench bench-browser bench-decoding bench-engine bench-kernel bench-paging bench-report bench-training bench-webgpu oracles format notebooks slides clean ready node
+.PHONY: help lab setup test bench bench-browser bench-decoding bench-engine bench-kernel bench-paging bench-perplexity bench-quant bench-report bench-training bench-webgpu oracles format notebooks slides clean ready node
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
@@ -44,6 +44,10 @@ bench-webgpu: ready ## how much of a GPU's bandwidth the WebGPU kernels use (ARG
 bench-browser: ready ## the same in Chromium, beside llama.cpp compiled to wasm (ARGS=--smoke)
 	@cd bench && $(INSTALL_PEERS)
 	@cd bench && node --import tsx browser.ts $(ARGS)
+
+bench-perplexity: ready ## what compression costs the shipped model, said by us and by llama.cpp (ARGS="--chunks 8")
+	@cd bench && $(INSTALL_PEERS)
+	@cd bench && node --import tsx perplexity.ts $(ARGS)
 
 bench-report: ready ## bring all that was measured into bench/results/README.md
 	@node --import tsx bench/report.ts

@@ -47,8 +47,53 @@ interface QuantizeResult extends Result {
   readonly figures: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
+interface TrainingResult extends Result {
+  readonly figures: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+interface QuantResult extends Result {
+  readonly ways: readonly Row[];
+}
+
+interface PerplexityResult extends Result {
+  readonly models: readonly {
+    readonly model: string;
+    readonly rows: readonly (Readonly<Record<string, number | null>> & {
+      readonly quant: string;
+    })[];
+  }[];
+}
+
+interface DecodingResult extends Result {
+  readonly results: readonly {
+    readonly threads: number;
+    readonly rows: readonly Guessed[];
+    readonly copying: Guessed;
+  }[];
+}
+
+/** Speculation in one way; see `decoding.ts`. */
+interface Guessed {
+  readonly source: string;
+  readonly length: number | string;
+  readonly temperature: number;
+  readonly acceptance: number | null;
+  readonly draftCost: number;
+  readonly verifyCost: number;
+  readonly speedup: number;
+  readonly predicted: number | null;
+}
+
+interface PagingResult extends Result {
+  readonly rows: readonly Readonly<Record<string, number>>[];
+  readonly ratios: readonly Readonly<Record<string, number>>[];
+}
+
 const engineAbout =
   "Tokens a second, and as a multiple of what llama.cpp (node-llama-cpp) does with the same file on the same threads; time to load and peak memory as multiples too, where less is better. The last column is our peak memory beyond the file and the cache, in MB.";
+
+const trainingAbout =
+  "Tokens a second of whole steps, for all threads and for each second of processor time; as a multiple of what PyTorch does on all threads; and hours for the preset.";
 
 const sections: readonly Section[] = [
   { name: "engine-node20", title: "Engine, Node 20", about: engineAbout, rows: engineRows },
@@ -94,6 +139,65 @@ const sections: readonly Section[] = [
         "wasm ×": values["wasmRatio"] ?? "",
       })),
   },
+  {
+    name: "quant",
+    title: "GPTQ of one layer",
+    about:
+      "Seconds for a layer of 2048 × 2048 from its activations on: Hessian, factor and the sweep over the columns; as a multiple of what the same algorithm takes in PyTorch, where less is better; and the share of the outputs that is lost.",
+    rows: ({ ways }: QuantResult) => [...ways],
+  },
+  {
+    name: "perplexity",
+    title: "What compression costs",
+    about:
+      "Perplexity with its standard error; loss beyond that of F16 in nats a token with its paired standard error; divergence from F16; how often both expect the same token; accuracy in multiple choice; megabytes in memory; and llama.cpp's perplexity of the file that we write.",
+    rows: ({ models }: PerplexityResult) =>
+      models.flatMap(({ model, rows }) =>
+        rows.map((row) => ({
+          model: model.replace(/\.gguf$/, ""),
+          format: row.quant,
+          ...{ perplexity: row["ppl"]!, "±": row["stderr"] ?? "" },
+          ...{ "loss +": row["lossIncrease"] ?? "", "± ": row["lossIncreaseStderr"] ?? "" },
+          ...{ KL: row["kl"] ?? "", "same token": row["top1"] ?? "" },
+          ...{ accuracy: row["accuracy"] ?? "", MB: row["residentBytes"]! / 1e6 },
+          ...{ "llama.cpp": row["llamaCpp"]!, "× llama.cpp": row["ratio"]!.toFixed(5) },
+        })),
+      ),
+  },
+  {
+    name: "training-target",
+    title: "Training the target",
+    about: trainingAbout,
+    rows: trainingRows,
+  },
+  { name: "training-draft", title: "Training the draft", about: trainingAbout, rows: trainingRows },
+  {
+    name: "decoding",
+    title: "Speculative decoding",
+    about:
+      "Speed as a multiple of plain decoding of the same target; what a guess and a pass over the guesses cost, in plain passes; and the speed that the formula predicts from acceptance and costs.",
+    rows: ({ results }: DecodingResult) =>
+      results.flatMap(({ threads, rows, copying }) => [
+        ...rows.map((row) => guessedRow("stories", threads, row)),
+        guessedRow("a story again", threads, copying),
+      ]),
+  },
+  {
+    name: "paging",
+    title: "Serving from one memory",
+    about:
+      "Requests of one trace in a memory of one size: with a place as long as the longest for each, in blocks, and in blocks that share what prompts begin with. The last three columns are multiples of the first way.",
+    rows: ({ rows, ratios }: PagingResult) =>
+      rows.map((row, i) => ({
+        policy: row["policy"]!,
+        "tokens served": row["tokensServed"]!,
+        "tokens a second": row["tokensPerSecond"]!,
+        "in flight": row["meanInFlight"]!,
+        "tokens served ×": ratios[i]!["tokensServed"]!,
+        "tokens a second ×": ratios[i]!["tokensPerSecond"]!,
+        "in flight ×": ratios[i]!["inFlight"]!,
+      })),
+  },
 ];
 
 const folder = join(import.meta.dirname, "results");
@@ -124,6 +228,25 @@ function engineRows({ figures }: EngineResult): Row[] {
     "memory ×": ratios["peakMb"]!,
     "beyond file and cache": oursExtraMb,
   }));
+}
+
+function trainingRows({ figures }: TrainingResult): Row[] {
+  return Object.entries(figures).map(([way, values]) => ({
+    way,
+    "tokens a second": values["tokensPerSecond"]!,
+    "each CPU second": values["perCpuSecond"]!,
+    "× PyTorch": values["ofPyTorch"]!,
+    hours: values["hoursForPreset"]!,
+  }));
+}
+
+function guessedRow(task: string, threads: number, row: Guessed): Row {
+  const { source, length, temperature, acceptance, draftCost, verifyCost, speedup, predicted } =
+    row;
+  return {
+    ...{ task, threads, source, length, temperature, acceptance: acceptance ?? "" },
+    ...{ guess: draftCost, check: verifyCost, "speed ×": speedup, predicted: predicted ?? "" },
+  };
 }
 
 function table(rows: readonly Row[]): string {

@@ -269,7 +269,7 @@ function filmLayout(rows: readonly Row[]): object {
 }
 
 /** A slider over the frames, and buttons that play and pause. */
-function controls(steps: readonly number[], active: number): object {
+export function controls(steps: readonly number[], active: number): object {
   const showing = (duration: number): object => ({
     ...{ mode: "immediate", transition: { duration: 0 }, frame: { duration, redraw: true } },
   });
