@@ -70,11 +70,12 @@ export function describeForwardKernels(
       expect((await kernels.read(x))[0]).to.equal(values[0]);
     });
 
-    /** [tokens, outputs, inputs]: aligned, tails, single rows and columns. */
+    /** [tokens, outputs, inputs]: aligned, tails, single rows and columns, some tokens and many. */
     const shapes: readonly (readonly [number, number, number])[] = [
       ...([1, 2, 5] as const).flatMap((n) => [[n, 8, 64] as const, [n, 7, 96] as const]),
       [1, 1, 32],
       [3, 33, 256],
+      ...([4, 6, 7, 19, 67] as const).map((n) => [n, 9, 32] as const),
     ];
     const plainShapes = [...shapes, [1, 3, 1] as const, [2, 5, 33] as const, [4, 1, 172] as const];
     const dtypes: readonly ("F32" | QuantizableDtype)[] = [

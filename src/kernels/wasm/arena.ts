@@ -88,19 +88,16 @@ export class Arena {
 
   /** All of the memory; old views are cut off where it grows. */
   get bytes(): Uint8Array<ArrayBuffer> {
-    this.#renewViews();
     return this.#bytes;
   }
 
   /** As `bytes`. */
   get words(): Int32Array<ArrayBuffer> {
-    this.#renewViews();
     return this.#words;
   }
 
   /** As `bytes`. */
   get floats(): Float32Array<ArrayBuffer> {
-    this.#renewViews();
     return this.#floats;
   }
 
@@ -128,11 +125,7 @@ export class Arena {
         { cause: error },
       );
     }
-  }
-
-  #renewViews(): void {
     const { buffer } = this.memory;
-    if (this.#bytes.buffer === buffer) return;
     this.#bytes = new Uint8Array(buffer);
     this.#words = new Int32Array(buffer);
     this.#floats = new Float32Array(buffer);

@@ -189,8 +189,11 @@ export class ForwardArena {
     if (single && layout.id === 0) return x;
     const source: Extent = [x, 4 * numRows * numCols];
     const known = this.#prepared.find(
-      ({ source: [at, length], ...one }) =>
-        one.layout === layout && one.numRows === numRows && at === x && length === source[1],
+      (one) =>
+        one.layout === layout &&
+        one.numRows === numRows &&
+        one.source[0] === x &&
+        one.source[1] === source[1],
     );
     if (known) return known.at;
     const numBytes = preparedBytes(layout, numRows, numCols);

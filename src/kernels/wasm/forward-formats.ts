@@ -47,7 +47,7 @@ const bytes32Layout: ActivationLayout = {
 const pairs32Layout: ActivationLayout = {
   id: 3,
   vectorBytes: (numCols) => (numCols / 32) * 72,
-  tileBytes: (numCols) => (numCols / 32) * 272,
+  tileBytes: (numCols) => (numCols / 32) * 288,
 };
 
 /** Codes of 8 bits in blocks of 256: `assembly/forward/activations-256.ts`. */

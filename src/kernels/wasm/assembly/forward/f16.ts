@@ -3,13 +3,17 @@
  * llama.cpp does and stay in float32; both layouts are otherwise those of `f32.ts`.
  */
 import { addProducts, chunkCols, chunkTokens, prepareTilesF32, storeSums, sumBytes } from "./f32";
-import { allBits, half4, madd, storeUpTo8 } from "./simd";
+import { multiplyTilesF16 } from "./few-f16";
+import { allBits, madd, storeUpTo8 } from "./simd";
 
 /** Sign, exponent and fraction of a float16 in float32's places; see `simd.ts` for why so. */
-const halfBits: i32 = allBits & 0x8fffe000;
+export const halfBits: i32 = allBits & 0x8fffe000;
 
 /** 2^56. */
-const weightScale: f32 = 72057594037927936;
+export const weightScale: f32 = 72057594037927936;
+
+/** The most tokens for which weights are converted for each tile; measured. */
+const mostConverted: i32 = 64;
 
 /** 2^-14, the least normal float16. */
 const halfLeast: f32 = 0.00006103515625;
@@ -82,6 +86,9 @@ export function gemmF16(
   endRow: i32,
   work: usize,
 ): void {
+  if (numTokens <= mostConverted) {
+    return multiplyTilesF16(W, x, out, numTokens, outStride, numCols, firstRow, endRow);
+  }
   const groupBytes = <usize>numCols << 4;
   const weights = work + sumBytes(chunkTokens);
   for (let t = 0; t < numTokens; t += chunkTokens) {
@@ -99,19 +106,23 @@ export function gemmF16(
   }
 }
 
-/** Columns of 8 rows to float32. */
+/** Columns of 8 rows to float32, over 2^56. */
 function widen(from: usize, to: usize, numCols: i32): void {
+  const mask = i32x4.splat(halfBits);
+  const scale = f32x4.splat(weightScale);
   for (const end = to + (<usize>numCols << 5); to < end; to += 32, from += 16) {
-    v128.store(to, half4(from));
-    v128.store(to, half4(from + 8), 16);
+    const low = v128.and(i32x4.shl(v128.load_ext<i16>(from), 13), mask);
+    const high = v128.and(i32x4.shl(v128.load_ext<i16>(from, 8), 13), mask);
+    v128.store(to, f32x4.mul(low, scale));
+    v128.store(to, f32x4.mul(high, scale), 16);
   }
 }
 
-/** Scaled by 2^56, half of what the weights' bits lack; the sums are scaled by the other half. */
+/** Scaled by 2^56, half of what the weights' bits lack; the sums, or the weights, by the other half. */
 export function prepareVectorF16(x: usize, X: usize, numCols: i32): void {
-  for (let c: usize = 0; c < <usize>numCols << 2; c += 4) {
-    store<f32>(X + c, roundToHalf(load<f32>(x + c)) * weightScale);
-  }
+  const end = x + (<usize>numCols << 2);
+  for (; x + 12 < end; x += 16, X += 16) v128.store(X, scaledHalf(v128.load(x)));
+  for (; x < end; x += 4, X += 4) v128.store32_lane(X, scaledHalf(v128.load32_zero(x)), 0);
 }
 
 export function prepareTilesF16(
@@ -125,20 +136,25 @@ export function prepareTilesF16(
   prepareTilesF32(x, X, numTokens, numCols, firstTile, endTile);
   const tileBytes = <usize>numCols << 4;
   const end = X + <usize>endTile * tileBytes;
-  for (let at = X + <usize>firstTile * tileBytes; at < end; at += 4) {
-    store<f32>(at, roundToHalf(load<f32>(at)));
+  for (let at = X + <usize>firstTile * tileBytes; at < end; at += 16) {
+    v128.store(at, scaledHalf(v128.load(at)));
   }
 }
 
 /**
- * The nearest float16, halves to even. Adding a power of two that is 2^13 times the value's own, or
- * that of the least normal float16, leaves no room for the bits that float16 lacks.
+ * The nearest float16, halves to even, times 2^56. Adding a power of two that is 2^13 times the value's
+ * own, or that of the least normal float16, leaves no room for the bits that float16 lacks.
  */
 @inline
-function roundToHalf(value: f32): f32 {
-  const magnitude = abs(value);
-  if (!(magnitude < 65520)) return value * <f32>Infinity;
-  const power = reinterpret<f32>(reinterpret<i32>(max(magnitude, halfLeast)) & 0x7f800000);
-  const bias = power * 8192;
-  return copysign<f32>((magnitude + bias) - bias, value);
+function scaledHalf(values: v128): v128 {
+  const signs = v128.and(values, i32x4.splat(0x80000000));
+  const magnitudes = v128.xor(values, signs);
+  const known = f32x4.max(magnitudes, f32x4.splat(halfLeast));
+  const bias = f32x4.mul(v128.and(known, i32x4.splat(0x7f800000)), f32x4.splat(8192));
+  const rounded = f32x4.sub(f32x4.add(magnitudes, bias), bias);
+  const isFinite = f32x4.lt(magnitudes, f32x4.splat(65520));
+  // Infinity and NaN times infinity are what they were.
+  const beyond = f32x4.mul(magnitudes, f32x4.splat(Infinity));
+  const halves = v128.or(v128.bitselect(rounded, beyond, isFinite), signs);
+  return f32x4.mul(halves, f32x4.splat(weightScale));
 }

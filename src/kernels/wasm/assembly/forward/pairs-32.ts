@@ -6,9 +6,9 @@
  * columns) | for each 4 columns with codes a, b, c, d: b, d, 256a − b, 256c − d as int16. Why, is said at
  * `matvecQ8_0`.
  *
- * Tile layout, 272 bytes for a block of 4 tokens: 4 float32 scales · 2^112 | for each 2 columns, 4
- * tokens × 2 codes as int16. Tokens that are missing have scale and codes 0. Where `wideDots`, tiles are
- * those of `activations-32.ts` instead, which take less.
+ * Tile layout, 288 bytes for a block of 4 tokens: 4 scales | 4 sums | for each 4 columns, b, d of the 4
+ * tokens and then 256a − b, 256c − d of them. Tokens that are missing are zeros. Where `wideDots`, tiles
+ * are those of `activations-32.ts` instead, which take less.
  */
 import {
   codes16,
@@ -18,10 +18,13 @@ import {
   prepareTiles32,
   scaleFactor,
 } from "./activations-32";
-import { tilePairs32, wideDots } from "./tiles-32";
+import { wideDots } from "./tiles-32";
 
 /** Bytes of a block in the vector layout. */
 export const vectorPairs32: usize = 72;
+
+/** Bytes of a block of 4 tokens in the tile layout. */
+export const tilePairs32: usize = 288;
 
 /** Rounds one row `x [numCols] float32` into `X`. */
 export function prepareVectorPairs32(x: usize, X: usize, numCols: i32): void {
@@ -31,14 +34,19 @@ export function prepareVectorPairs32(x: usize, X: usize, numCols: i32): void {
     const first = codes16(x, codesPerUnit);
     const last = codes16(x + 64, codesPerUnit);
     store<f32>(X, (halfOf(largest / 127) * scaleFactor) / 256);
-    const even = i16x8.add(signedEven(first), signedEven(last));
-    const pairs = i32x4.dot_i16x8_s(even, i16x8.splat(-128));
-    const halves = i32x4.add(pairs, i32x4.shuffle(pairs, pairs, 2, 3, 0, 1));
-    const sum = i32x4.add(halves, i32x4.shuffle(halves, halves, 1, 0, 3, 2));
-    store<i32>(X, i32x4.extract_lane(sum, 0) << 8, 4);
+    store<i32>(X, sumOf(first, last), 4);
     storeSplit(X + 8, first);
     storeSplit(X + 40, last);
   }
+}
+
+/** −2^15 · the sum of the codes of even columns. */
+function sumOf(first: v128, last: v128): i32 {
+  const even = i16x8.add(signedEven(first), signedEven(last));
+  const pairs = i32x4.dot_i16x8_s(even, i16x8.splat(-128));
+  const halves = i32x4.add(pairs, i32x4.shuffle(pairs, pairs, 2, 3, 0, 1));
+  const sum = i32x4.add(halves, i32x4.shuffle(halves, halves, 1, 0, 3, 2));
+  return i32x4.extract_lane(sum, 0) << 8;
 }
 
 /** The codes of even columns as int16. */
@@ -82,16 +90,22 @@ function roundTokenBlock(x: usize, to: usize): void {
   const codesPerUnit = codesPerUnitOf(largest);
   const first = codes16(x, codesPerUnit);
   const last = codes16(x + 64, codesPerUnit);
-  store<f32>(to, halfOf(largest / 127) * scaleFactor);
-  storePairs(to + 16, i16x8.extend_low_i8x16_s(first));
-  storePairs(to + 80, i16x8.extend_high_i8x16_s(first));
-  storePairs(to + 144, i16x8.extend_low_i8x16_s(last));
-  storePairs(to + 208, i16x8.extend_high_i8x16_s(last));
+  store<f32>(to, (halfOf(largest / 127) * scaleFactor) / 256);
+  store<i32>(to, sumOf(first, last), 16);
+  storeSteps(to + 32, first);
+  storeSteps(to + 160, last);
 }
 
-function storePairs(p: usize, codes: v128): void {
-  v128.store32_lane(p, codes, 0);
-  v128.store32_lane(p, codes, 1, 16);
-  v128.store32_lane(p, codes, 2, 32);
-  v128.store32_lane(p, codes, 3, 48);
+/** One token's part of 16 columns of the tile layout. */
+function storeSteps(p: usize, codes: v128): void {
+  const odd = i16x8.shr_s(codes, 8);
+  const rest = i16x8.sub(i16x8.shl(codes, 8), odd);
+  v128.store32_lane(p, odd, 0);
+  v128.store32_lane(p, rest, 0, 16);
+  v128.store32_lane(p, odd, 1, 32);
+  v128.store32_lane(p, rest, 1, 48);
+  v128.store32_lane(p, odd, 2, 64);
+  v128.store32_lane(p, rest, 2, 80);
+  v128.store32_lane(p, odd, 3, 96);
+  v128.store32_lane(p, rest, 3, 112);
 }

@@ -2,6 +2,7 @@
  * Weights in Q4_1: x = d · q + m, with q from 0 to 15. A record is 8 scales, 8 minima in float16 and the
  * codes of 8 rows, as `nibbles-32.ts` has them.
  */
+import { Few32, mostDirect } from "./few-32";
 import { Nibbles, packNibbles, unpackNibbles } from "./nibbles-32";
 import { gemm32, narrow, wide, wideDots } from "./tiles-32";
 
@@ -111,6 +112,11 @@ export function gemmQ4_1(
   endRow: i32,
   work: usize,
 ): void {
+  if (numTokens <= mostDirect) {
+    if (wideDots) fewWide(W, x, out, numTokens, outStride, numCols, firstRow, endRow);
+    else fewNarrow(W, x, out, numTokens, outStride, numCols, firstRow, endRow);
+    return;
+  }
   const kind = wideDots ? wide : narrow;
   gemm32(
     kind,
@@ -127,6 +133,62 @@ export function gemmQ4_1(
     firstRow,
     endRow,
     work,
+  );
+}
+
+function fewWide(
+  W: usize,
+  x: usize,
+  out: usize,
+  numTokens: i32,
+  outStride: i32,
+  numCols: i32,
+  firstRow: i32,
+  endRow: i32,
+): void {
+  Few32.multiply(
+    wide,
+    recordBytes,
+    codesAt,
+    fifthsAt,
+    minimaAt,
+    0,
+    W,
+    x,
+    out,
+    numTokens,
+    outStride,
+    numCols,
+    firstRow,
+    endRow,
+  );
+}
+
+function fewNarrow(
+  W: usize,
+  x: usize,
+  out: usize,
+  numTokens: i32,
+  outStride: i32,
+  numCols: i32,
+  firstRow: i32,
+  endRow: i32,
+): void {
+  Few32.multiply(
+    narrow,
+    recordBytes,
+    codesAt,
+    fifthsAt,
+    minimaAt,
+    0,
+    W,
+    x,
+    out,
+    numTokens,
+    outStride,
+    numCols,
+    firstRow,
+    endRow,
   );
 }
 

@@ -4,12 +4,15 @@
  * nothing is summed across lanes. Codes of even columns are stored plus 128.
  */
 import { half4Small, halfMask } from "./activations-32";
+import { Few32, mostDirect } from "./few-32";
 import { lowByteMask, madd, storeUpTo8 } from "./simd";
 import { vectorPairs32 } from "./pairs-32";
-import { gemm32, pairs, wide, wideDots } from "./tiles-32";
+import { multiplyTilesPairs } from "./tiles-pairs-32";
+import { gemm32, wide, wideDots } from "./tiles-32";
 
 const blockBytes: usize = 34;
-const recordBytes: usize = 272;
+/** Bytes of a record. */
+export const recordBytes: usize = 272;
 
 /** Turns codes of the file into those of a record, and back. */
 const storedSigns: u32 = 0x00800080;
@@ -114,7 +117,11 @@ export function gemmQ8_0(
   endRow: i32,
   work: usize,
 ): void {
-  if (wideDots) {
+  if (!wideDots) {
+    multiplyTilesPairs(W, x, out, numTokens, outStride, numCols, firstRow, endRow);
+  } else if (numTokens <= mostDirect) {
+    fewWide(W, x, out, numTokens, outStride, numCols, firstRow, endRow);
+  } else {
     gemm32(
       wide,
       recordBytes,
@@ -131,24 +138,35 @@ export function gemmQ8_0(
       endRow,
       work,
     );
-  } else {
-    gemm32(
-      pairs,
-      recordBytes,
-      0,
-      0,
-      unpackPairs,
-      W,
-      x,
-      out,
-      numTokens,
-      outStride,
-      numCols,
-      firstRow,
-      endRow,
-      work,
-    );
   }
+}
+
+function fewWide(
+  W: usize,
+  x: usize,
+  out: usize,
+  numTokens: i32,
+  outStride: i32,
+  numCols: i32,
+  firstRow: i32,
+  endRow: i32,
+): void {
+  Few32.multiply(
+    wide,
+    recordBytes,
+    0,
+    0,
+    0,
+    128,
+    W,
+    x,
+    out,
+    numTokens,
+    outStride,
+    numCols,
+    firstRow,
+    endRow,
+  );
 }
 
 /** All codes become bytes plus 128. */
@@ -163,30 +181,4 @@ function unpackBytes(from: usize, to: usize, numBlocks: usize): void {
       v128.store(to, v128.xor(v128.load(from + i, 16), signs));
     }
   }
-}
-
-/** Bytes become int16, two columns of 4 rows to a vector. */
-function unpackPairs(from: usize, to: usize, numBlocks: usize): void {
-  const signs = i32x4.splat(storedSigns);
-  const half = i32x4.splat(halfMask);
-  for (const end = from + numBlocks * recordBytes; from < end; from += recordBytes) {
-    v128.store(to, half4Small(from, half));
-    v128.store(to, half4Small(from + 8, half), 16);
-    to += 32;
-    for (let i: usize = 0; i < 256; i += 32, to += 64) {
-      const low = v128.xor(v128.load(from + i, 16), signs);
-      const high = v128.xor(v128.load(from + i, 32), signs);
-      // Lanes of 32 bits: columns 0 and 1 of each row; then 2 and 3.
-      v128.store(to, firstPairs(low));
-      v128.store(to, firstPairs(high), 16);
-      v128.store(to, firstPairs(i32x4.shr_u(low, 16)), 32);
-      v128.store(to, firstPairs(i32x4.shr_u(high, 16)), 48);
-    }
-  }
-}
-
-/** The two low bytes of each lane of 32 bits as int16. */
-function firstPairs(codes: v128): v128 {
-  const low = i32x4.shr_u(i32x4.shl(i32x4.shr_s(i32x4.shl(codes, 24), 24), 16), 16);
-  return v128.or(low, i32x4.shl(i32x4.shr_s(i32x4.shl(codes, 16), 24), 16));
 }

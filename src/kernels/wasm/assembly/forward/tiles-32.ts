@@ -3,28 +3,20 @@
  * columns are unpacked once, stay in the nearest cache, and all tiles stream past.
  *
  * Unpacked, a block is 8 float32 scales (times 2^-112) and its codes, plus a bias that makes them fit;
- * what the bias adds to a product is taken back from the sums of the activations' codes. As bytes: for
- * each 4 columns, those of rows 0 to 3 and of rows 4 to 7. As int16: the same for each 2 columns.
+ * what the bias adds to a product is taken back from the sums of the activations' codes. They are bytes:
+ * for each 4 columns, those of rows 0 to 3 and of rows 4 to 7.
  */
 import { half4Small, halfMask, tileBlock32 } from "./activations-32";
 import { storeSums, sumBytes } from "./f32";
 import { dot7, lowByteMask, madd, nibbleMask } from "./simd";
 
-/** Bytes of an unpacked block with codes as bytes. */
+/** Bytes of an unpacked block. */
 export const unpackedBytes32: usize = 288;
 
-/** Bytes of an unpacked block with codes as int16. */
-export const unpackedPairs32: usize = 544;
-
-/** Bytes of a block of 4 tokens as int16: 4 scales, then for each 2 columns 4 tokens × 2 codes. */
-export const tilePairs32: usize = 272;
-
-/** Codes up to 31 as bytes, summed in 16 bits: with the bias taken back, a block's sums fit. */
+/** Codes up to 31, summed in 16 bits: with the bias taken back, a block's sums fit. */
 export const narrow: i32 = 0;
-/** Codes of any 8 bits as bytes, summed in 32 bits: only where `wideDots`. */
+/** Codes of any 8 bits, summed in 32 bits: only where `wideDots`. */
 export const wide: i32 = 1;
-/** Codes as int16. */
-export const pairs: i32 = 2;
 
 /** Blocks of a chunk. */
 const chunkBlocks: usize = 16;
@@ -72,9 +64,8 @@ export function gemm32(
   work: usize,
 ): void {
   const numBlocks = <usize>(numCols >> 5);
-  const tileBlock = kind == pairs ? tilePairs32 : tileBlock32;
-  const tileBytes = numBlocks * tileBlock;
-  const sums = work + chunkBlocks * (kind == pairs ? unpackedPairs32 : unpackedBytes32);
+  const tileBytes = numBlocks * tileBlock32;
+  const sums = work + chunkBlocks * unpackedBytes32;
   for (let t = 0; t < numTokens; t += chunkTokens) {
     const count = min(chunkTokens, numTokens - t);
     const tiles = x + <usize>(t >> 2) * tileBytes;
@@ -84,7 +75,7 @@ export function gemm32(
       for (let b: usize = 0; b < numBlocks; b += chunkBlocks) {
         const length = min(chunkBlocks, numBlocks - b);
         const records = w + b * recordBytes;
-        const begin = tiles + b * tileBlock;
+        const begin = tiles + b * tileBlock32;
         unpack(records, work, length);
         addTiles(kind, work, length, begin, tileBytes, sums, count, bias);
         if (!minimaAt) continue;
@@ -109,8 +100,7 @@ function addTiles(
   const end = sums + sumBytes(numTokens);
   for (; sums < end; sums += 128, tiles += tileBytes) {
     if (kind == narrow) Tile.addNarrow(weights, numBlocks, tiles, sums, bias);
-    else if (kind == wide) Tile.addWide(weights, numBlocks, tiles, sums, bias);
-    else Tile.addPairs(weights, numBlocks, tiles, sums);
+    else Tile.addWide(weights, numBlocks, tiles, sums, bias);
   }
 }
 
@@ -148,17 +138,13 @@ function addMinima(
 }
 
 /** One tile; a copy of `add` is compiled for each kind. */
-class Tile {
+export class Tile {
   static addNarrow(weights: usize, numBlocks: usize, x: usize, sums: usize, bias: i16): void {
     Tile.add(narrow, weights, numBlocks, x, sums, i16x8.splat(bias));
   }
 
   static addWide(weights: usize, numBlocks: usize, x: usize, sums: usize, bias: i16): void {
     Tile.add(wide, weights, numBlocks, x, sums, i16x8.splat(bias));
-  }
-
-  static addPairs(weights: usize, numBlocks: usize, x: usize, sums: usize): void {
-    Tile.add(pairs, weights, numBlocks, x, sums, i16x8.splat(0));
   }
 
   @inline
@@ -171,9 +157,7 @@ class Tile {
     bias: v128,
   ): void {
     const ones = i16x8.splat(<i16>(nibbleMask >> 3));
-    const endWeights = w + numBlocks * (kind == pairs ? unpackedPairs32 : unpackedBytes32);
-    const stepBytes: usize = kind == pairs ? 256 : 128;
-    const codesAt: usize = kind == pairs ? 16 : 32;
+    const endWeights = w + numBlocks * unpackedBytes32;
     let low0 = v128.load(sums);
     let high0 = v128.load(sums, 16);
     let low1 = v128.load(sums, 32);
@@ -194,9 +178,9 @@ class Tile {
       let lowDot3 = Tile.begin(kind, x + 12, bias);
       let highDot3 = lowDot3;
       w += 32;
-      x += codesAt;
+      x += 32;
       // One step a turn: V8 would load everything that several need first, and run out of registers.
-      const last = x + stepBytes;
+      const last = x + 128;
       do {
         const low = v128.load(w);
         const high = v128.load(w, 16);
@@ -242,21 +226,19 @@ class Tile {
 
   /** −bias · the sum of a token's codes, from where its scale lies. */
   @inline
-  private static begin(kind: i32, head: usize, bias: v128): v128 {
-    if (kind == pairs) return i32x4.splat(0);
+  static begin(kind: i32, head: usize, bias: v128): v128 {
     const sums = v128.load32_splat(head, 16);
     return kind == wide ? i32x4.dot_i16x8_s(sums, bias) : i16x8.mul(sums, bias);
   }
 
   @inline
-  private static step(kind: i32, sum: v128, x: v128, w: v128): v128 {
-    if (kind == pairs) return i32x4.add(sum, i32x4.dot_i16x8_s(x, w));
+  static step(kind: i32, sum: v128, x: v128, w: v128): v128 {
     if (RELAXED && kind == wide) return i32x4.relaxed_dot_i8x16_i7x16_add_s(x, w, sum);
     return i16x8.add(sum, dot7(x, w));
   }
 
   @inline
-  private static whole(kind: i32, dots: v128, ones: v128): v128 {
+  static whole(kind: i32, dots: v128, ones: v128): v128 {
     return f32x4.convert_i32x4_s(kind == narrow ? i32x4.dot_i16x8_s(dots, ones) : dots);
   }
 }
