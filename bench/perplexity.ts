@@ -128,8 +128,11 @@ async function measure(subject: Subject): Promise<object> {
     const rows: (DegradationRow & { llamaCpp: number; ratio: number })[] = [];
     const losses = new Map<string, TextLosses>();
     for await (const row of examineVariants(file, variants, examination, tools)) {
-      const theirs = await theirLosses(llama, fileOf(folder, row.quant), tokens, windows);
-      rmSync(fileOf(folder, row.quant));
+      const written = fileOf(folder, row.quant);
+      // F16, with which the others are compared, is written by examineVariants itself.
+      if (!existsSync(written)) await quantVariantNamed(row.quant).write(file, written, tools);
+      const theirs = await theirLosses(llama, written, tokens, windows);
+      rmSync(written);
       losses.set(row.quant, theirs);
       const llamaCpp = Math.exp(tokenEstimate(theirs.losses).mean);
       rows.push({ ...row, llamaCpp, ratio: row.ppl / llamaCpp });

@@ -93,9 +93,10 @@ function need(fits: boolean, kernel: string, ...found: readonly Shown[]): void {
 }
 
 function needIndices(kernel: string, indices: Int32Array, count: number): void {
-  const wrong = indices.find((index) => index < 0 || index >= count);
-  if (wrong === undefined) return;
-  throw new InputError(`The kernel ${kernel} was given row ${wrong}, and there are ${count}.`);
+  for (const index of indices) {
+    if (index >= 0 && index < count) continue;
+    throw new InputError(`The kernel ${kernel} was given row ${index}, and there are ${count}.`);
+  }
 }
 
 function sameShape(a: Shape, b: Shape): boolean {

@@ -211,19 +211,34 @@ async function readLogits(
   }
   // Without a result to read, the pass would only have been recorded.
   if (numRows === 0) await kernels.read(kernels.rows(step.hidden, 0, 1));
-  const all = new Float32Array(numRows * vocabSize);
-  for (let begin = 0; begin < numRows; begin += step.logits.numRows) {
-    const end = Math.min(numRows, begin + step.logits.numRows);
-    const logits = kernels.rows(step.logits, 0, end - begin);
-    project(kernels, kernels.rows(step.normed, begin, end), weights.output, logits);
-    all.set(await kernels.read(logits), begin * vocabSize);
-  }
+  const all = await projectToLogits(model, step, numRows);
   let at = 0;
   return wanted.map(({ begin, end }) => {
     const length = (end - begin) * vocabSize;
     at += length;
     return all.subarray(at - length, at);
   });
+}
+
+/** The logits of the first rows of `normed`: [numRows · vocabSize]. */
+async function projectToLogits(
+  { kernels, weights, vocabSize }: Llama,
+  { normed, logits }: Scratch,
+  numRows: number,
+): Promise<Float32Array<ArrayBuffer>> {
+  const some = (begin: number, end: number): Promise<Float32Array<ArrayBuffer>> => {
+    const out = kernels.rows(logits, 0, end - begin);
+    project(kernels, kernels.rows(normed, begin, end), weights.output, out);
+    return kernels.read(out);
+  };
+  // The usual case does without a second copy.
+  if (numRows > 0 && numRows <= logits.numRows) return some(0, numRows);
+  const all = new Float32Array(numRows * vocabSize);
+  for (let begin = 0; begin < numRows; begin += logits.numRows) {
+    const end = Math.min(numRows, begin + logits.numRows);
+    all.set(await some(begin, end), begin * vocabSize);
+  }
+  return all;
 }
 
 function project(
@@ -263,18 +278,17 @@ function scratchFor(
 
 /** The first `n` rows of everything. */
 function rowsOfScratch({ kernels, scratch }: Llama, n: number): Scratch {
-  const rows = (x: Activations): Activations => kernels.rows(x, 0, n);
   return {
-    hidden: rows(scratch.hidden),
-    normed: rows(scratch.normed),
-    queries: rows(scratch.queries),
-    keys: rows(scratch.keys),
-    values: rows(scratch.values),
-    attended: rows(scratch.attended),
-    gate: rows(scratch.gate),
-    up: rows(scratch.up),
-    update: rows(scratch.update),
-    rotations: rows(scratch.rotations),
+    hidden: kernels.rows(scratch.hidden, 0, n),
+    normed: kernels.rows(scratch.normed, 0, n),
+    queries: kernels.rows(scratch.queries, 0, n),
+    keys: kernels.rows(scratch.keys, 0, n),
+    values: kernels.rows(scratch.values, 0, n),
+    attended: kernels.rows(scratch.attended, 0, n),
+    gate: kernels.rows(scratch.gate, 0, n),
+    up: kernels.rows(scratch.up, 0, n),
+    update: kernels.rows(scratch.update, 0, n),
+    rotations: kernels.rows(scratch.rotations, 0, n),
     logits: scratch.logits,
   };
 }

@@ -59,7 +59,7 @@ export function planRows(
   for (const part of parts) checkPart(part, vocabSize, batchSize);
   const numTokens = parts.reduce((sum, { tokens }) => sum + tokens.length, 0);
   checkCount(numTokens, numTokens, batchSize);
-  if (new Set(parts.map(({ cache }) => cache)).size < parts.length) {
+  if (parts.length > 1 && new Set(parts.map(({ cache }) => cache)).size < parts.length) {
     throw new InputError(
       "Two parts of a forward pass have the same cache; run one after the other.",
     );
@@ -135,7 +135,8 @@ function extendAll(parts: readonly SequencePart[]): RowsOfPools[] {
 }
 
 /** Neighbours whose pools are the same, as one. */
-function mergedByPools(placed: readonly RowsOfPools[]): RowsOfPools[] {
+function mergedByPools(placed: readonly RowsOfPools[]): readonly RowsOfPools[] {
+  if (placed.length === 1) return placed;
   const runs: RowsOfPools[][] = [];
   for (const rows of placed) {
     const run = runs.at(-1);

@@ -48,19 +48,19 @@ export interface OperationData {
 }
 
 interface Prepared {
-  readonly source: Extent;
+  /** Undefined where it has changed since. */
+  source: Extent | undefined;
   readonly numRows: number;
-  readonly layout: ActivationLayout;
-  readonly at: number;
+  readonly made: Extent;
 }
 
 export class ForwardArena {
   readonly arena: Arena;
   readonly #threads: KernelThreads;
   readonly #program: ForwardProgram;
-  /** Activations that the program has rounded, still as their source is. */
-  #prepared: Prepared[] = [];
-  readonly #rooms = new Map<string, { at: number; numBytes: number }>();
+  /** The activations that the program has rounded last for each layout. */
+  readonly #prepared = new Map<ActivationLayout, Prepared>();
+  readonly #rooms = new Map<string | ActivationLayout, Extent>();
   /** Of `pieceBytes` each and not in use. A new one for each read, until collected, takes tens of MB. */
   readonly #pieces: Uint8Array<ArrayBuffer>[] = [];
 
@@ -73,7 +73,7 @@ export class ForwardArena {
   /** Runs what was recorded. */
   run(): void {
     if (this.#program.isEmpty) return;
-    this.#prepared = [];
+    for (const one of this.#prepared.values()) one.source = undefined;
     this.#threads.run(this.arena, this.#program.finish());
   }
 
@@ -94,13 +94,13 @@ export class ForwardArena {
 
   /** What was made of these bytes is no longer so. */
   forget(written: Extent): void {
-    for (let i = this.#prepared.length - 1; i >= 0; i--) {
-      if (overlap(this.#prepared[i]!.source, written)) this.#prepared.splice(i, 1);
+    for (const one of this.#prepared.values()) {
+      if (one.source && overlap(one.source, written)) one.source = undefined;
     }
   }
 
   /** Memory for `what`, the same again until more is asked for. */
-  room(what: string, numBytes: number): number {
+  room(what: string | ActivationLayout, numBytes: number): number {
     const found = this.#rooms.get(what);
     if (found && found.numBytes >= numBytes) return found.at;
     const wanted = Math.max(numBytes, 2 * (found?.numBytes ?? 0));
@@ -110,19 +110,21 @@ export class ForwardArena {
   }
 
   /** out = x · Wᵀ, all of this arena. */
-  product(W: WasmMatrix, x: number, numTokens: number, out: number): void {
+  product(W: WasmMatrix, x: Extent, numTokens: number, out: Extent): void {
     const { format, numRows, numCols } = W;
     const X = this.#prepare(format.layout, x, numTokens, numCols);
     const rowBytes = W.numBytes / numRows;
     const cost = rowBytes * Math.max(1, numTokens / 2);
     const rows = perPart(this.#threads.count, numRows, cost, groupRows);
     const single = numTokens === 1;
+    const args = [format.id, W.at, X.at, out.at, numCols, numRows, rows];
+    if (!single) args.push(numTokens);
     this.record({
       code: single ? operations.matvec : operations.gemm,
-      reads: [[X, preparedBytes(format.layout, numTokens, numCols)]],
-      writes: [[out, 4 * numTokens * numRows]],
+      reads: [X],
+      writes: [out],
       numParts: Math.ceil(numRows / rows),
-      args: [format.id, W.at, X, out, numCols, numRows, rows, ...(single ? [] : [numTokens])],
+      args,
     });
   }
 
@@ -172,45 +174,44 @@ export class ForwardArena {
     this.run();
   }
 
-  /** The values of one row. */
+  /** The values of one row, perhaps where the next one will be. */
   unpackRow({ format, at, numCols, dtype }: WasmMatrix, row: number): Float32Array {
     const numBytes = bytesOfShape([1, numCols], dtype);
     const room = this.room("stored", numBytes);
     this.arena.exports.unpackRow(format.id, at, row, room, numCols);
-    const stored = this.arena.bytes.slice(room, room + numBytes);
+    const stored = this.arena.bytes.subarray(room, room + numBytes);
     return isPlain(dtype)
       ? plainToFloat32(stored, dtype)
       : dequantizeBlocks(dtype, stored, numCols);
   }
 
   /** Where x lies in the layout: made by the program, unless it has been. */
-  #prepare(layout: ActivationLayout, x: number, numRows: number, numCols: number): number {
+  #prepare(layout: ActivationLayout, x: Extent, numRows: number, numCols: number): Extent {
     const single = numRows === 1;
     if (single && layout.id === 0) return x;
-    const source: Extent = [x, 4 * numRows * numCols];
-    const known = this.#prepared.find(
-      (one) =>
-        one.layout === layout &&
-        one.numRows === numRows &&
-        one.source[0] === x &&
-        one.source[1] === source[1],
-    );
-    if (known) return known.at;
+    const known = this.#prepared.get(layout);
+    if (known?.numRows === numRows && isSame(known.source, x)) return known.made;
     const numBytes = preparedBytes(layout, numRows, numCols);
-    const at = this.room(`layout ${layout.id}`, numBytes);
+    const at = this.room(layout, numBytes);
+    const made = { at, numBytes };
     const numTiles = Math.ceil(numRows / tileTokens);
     const tiles = perPart(this.#threads.count, numTiles, 4 * tileTokens * numCols, 1);
-    this.#prepared = this.#prepared.filter((one) => one.layout !== layout);
     this.record({
       code: single ? operations.vector : operations.tiles,
-      reads: [source],
-      writes: [[at, numBytes]],
+      reads: [x],
+      writes: [made],
       numParts: single ? 1 : Math.ceil(numTiles / tiles),
-      args: single ? [layout.id, x, at, numCols] : [layout.id, x, at, numRows, numCols, tiles],
+      args: single
+        ? [layout.id, x.at, at, numCols]
+        : [layout.id, x.at, at, numRows, numCols, tiles],
     });
-    this.#prepared.push({ source, numRows, layout, at });
-    return at;
+    this.#prepared.set(layout, { source: x, numRows, made });
+    return made;
   }
+}
+
+function isSame(one: Extent | undefined, other: Extent): boolean {
+  return one?.at === other.at && one.numBytes === other.numBytes;
 }
 
 function preparedBytes(layout: ActivationLayout, numRows: number, numCols: number): number {

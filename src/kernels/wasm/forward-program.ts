@@ -32,7 +32,10 @@ const headWords = 4;
 const firstCapacity = 2 ** 18;
 
 /** Bytes that an operation reads or writes: where they begin and how many. */
-export type Extent = readonly [at: number, length: number];
+export interface Extent {
+  readonly at: number;
+  readonly numBytes: number;
+}
 
 export interface Operation {
   readonly code: number;
@@ -52,10 +55,10 @@ export class ForwardProgram {
   #capacity = firstCapacity;
   /** Words so far. */
   #length = 0;
-  readonly #reads: Extent[] = [];
-  readonly #writes: Extent[] = [];
-  /** Data that the program has, by the array that they came in. */
-  readonly #data = new Map<Int32Array, Int32Array>();
+  readonly #reads = new Extents();
+  readonly #writes = new Extents();
+  /** Where the data begin that the program has, as a word's index, by the array that they came in. */
+  readonly #data = new Map<Int32Array, number>();
 
   /** Throws InputError where memory is used up. */
   constructor(arena: Arena) {
@@ -86,11 +89,11 @@ export class ForwardProgram {
   ): void {
     const waits = this.#mustWait(reads, writes);
     if (waits) {
-      this.#reads.length = 0;
-      this.#writes.length = 0;
+      this.#reads.clear();
+      this.#writes.clear();
     }
-    this.#reads.push(...reads);
-    this.#writes.push(...writes);
+    this.#reads.add(reads);
+    this.#writes.add(writes);
     const at = this.#head(waits ? code | barrier : code, numParts, args.length + 1);
     const { words, floats } = this.#arena;
     for (let i = 0; i < args.length; i++) words[at + i] = args[i]!;
@@ -100,15 +103,13 @@ export class ForwardProgram {
 
   /** Where `values` lie in the program, for the operations that follow. */
   addData(values: Int32Array): number {
-    const known = this.#data.get(values);
-    // The array may hold other values by now; a view of memory that has grown is empty.
-    if (known?.length === values.length && known.every((value, i) => value === values[i])) {
-      return known.byteOffset;
-    }
-    const at = this.#head(operations.data, 0, values.length);
     const { words } = this.#arena;
+    const known = this.#data.get(values);
+    // The array may hold other values by now.
+    if (known !== undefined && isAt(words, known, values)) return 4 * known;
+    const at = this.#head(operations.data, 0, values.length);
     words.set(values, at);
-    this.#data.set(values, words.subarray(at, at + values.length));
+    this.#data.set(values, at);
     return 4 * at;
   }
 
@@ -116,16 +117,14 @@ export class ForwardProgram {
   finish(): number {
     this.#head(barrier, 0, 0);
     this.#length = 0;
-    this.#reads.length = 0;
-    this.#writes.length = 0;
+    this.#reads.clear();
+    this.#writes.clear();
     this.#data.clear();
     return this.#begin;
   }
 
   #mustWait(reads: readonly Extent[], writes: readonly Extent[]): boolean {
-    return (
-      touches(reads, this.#writes) || touches(writes, this.#writes) || touches(writes, this.#reads)
-    );
+    return this.#writes.touch(reads) || this.#writes.touch(writes) || this.#reads.touch(writes);
   }
 
   /** Returns the index of the word behind the head. */
@@ -141,14 +140,33 @@ export class ForwardProgram {
   }
 }
 
-function touches(some: readonly Extent[], others: readonly Extent[]): boolean {
-  for (const one of some) {
-    for (const other of others) if (overlap(one, other)) return true;
+/** What operations since the last barrier touch. Keeps its memory: it is emptied at every barrier. */
+class Extents {
+  readonly #items: Extent[] = [];
+  #count = 0;
+
+  add(extents: readonly Extent[]): void {
+    for (const extent of extents) this.#items[this.#count++] = extent;
   }
-  return false;
+
+  clear(): void {
+    this.#count = 0;
+  }
+
+  touch(others: readonly Extent[]): boolean {
+    for (const other of others) {
+      for (let i = 0; i < this.#count; i++) if (overlap(this.#items[i]!, other)) return true;
+    }
+    return false;
+  }
 }
 
 /** Whether two extents have a byte in common. */
-export function overlap([at, length]: Extent, [otherAt, otherLength]: Extent): boolean {
-  return at < otherAt + otherLength && otherAt < at + length;
+export function overlap(one: Extent, other: Extent): boolean {
+  return one.at < other.at + other.numBytes && other.at < one.at + one.numBytes;
+}
+
+function isAt(words: Int32Array, at: number, values: Int32Array): boolean {
+  for (let i = 0; i < values.length; i++) if (words[at + i] !== values[i]) return false;
+  return true;
 }

@@ -29,18 +29,14 @@ import {
   type WasmMatrix,
 } from "./forward-arena.ts";
 import { computedDtypes, forwardFormats } from "./forward-formats.ts";
-import { operations, type Extent, type Operation } from "./forward-program.ts";
+import { operations, type Extent } from "./forward-program.ts";
 import { KernelThreads, type StartThread } from "./kernel-threads.ts";
 
-/** Float32 in the first arena, from byte `at` on. */
-interface WasmActivations extends Activations {
-  readonly at: number;
-}
+/** Float32 in the first arena. */
+type WasmActivations = Activations & Extent;
 
-/** Rows of a format from byte `at` of the first arena on. */
-interface WasmKvRows extends KvRows {
-  readonly at: number;
-}
+/** Rows of a format in the first arena. */
+type WasmKvRows = KvRows & Extent;
 
 interface WasmAttentionInput extends AttentionInput {
   readonly queries: WasmActivations;
@@ -107,12 +103,12 @@ class WasmForward implements WasmForwardKernels {
   }
 
   allocate(numRows: number, numCols: number): WasmActivations {
-    return { numRows, numCols, at: this.#first.arena.allocate(4 * numRows * numCols) };
+    return activations(numRows, numCols, this.#first.arena.allocate(4 * numRows * numCols));
   }
 
   rows(x: WasmActivations, begin: number, end: number): WasmActivations {
     checkShapes.rows(x, begin, end);
-    return { numRows: end - begin, numCols: x.numCols, at: x.at + 4 * begin * x.numCols };
+    return activations(end - begin, x.numCols, x.at + 4 * begin * x.numCols);
   }
 
   write(values: Float32Array, out: WasmActivations): void {
@@ -158,30 +154,33 @@ class WasmForward implements WasmForwardKernels {
 
   matmul(x: WasmActivations, W: WasmMatrix, out: WasmActivations): void {
     checkShapes.matmul(x, W, out);
-    if (W.home === this.#first) this.#first.product(W, x.at, x.numRows, out.at);
+    if (W.home === this.#first) this.#first.product(W, x, x.numRows, out);
     else this.#productElsewhere(x, W, out);
   }
 
   rmsNorm(x: WasmActivations, weight: WasmActivations, epsilon: number, out: WasmActivations) {
     checkShapes.rmsNorm(x, weight, out);
+    const rows = this.#rowsPerPart(x);
     this.#first.record({
       code: operations.norm,
-      reads: [extent(x), extent(weight)],
-      writes: [extent(out)],
-      ...this.#byRows(x, [x.at, weight.at, out.at, x.numRows, x.numCols]),
+      reads: [x, weight],
+      writes: [out],
+      numParts: Math.ceil(x.numRows / rows),
+      args: [x.at, weight.at, out.at, x.numRows, x.numCols, rows],
       factor: epsilon,
     });
   }
 
   add(x: WasmActivations, y: WasmActivations): void {
     checkShapes.add(x, y);
-    const { numParts, args } = this.#byRows(x, [x.at, y.at, x.numRows, x.numCols]);
+    const rows = this.#rowsPerPart(x);
+    const step = y.numRows === x.numRows ? y.numCols : 0;
     this.#first.record({
       code: operations.add,
-      reads: [extent(x), extent(y)],
-      writes: [extent(x)],
-      numParts,
-      args: [...args, y.numRows === x.numRows ? y.numCols : 0],
+      reads: [x, y],
+      writes: [x],
+      numParts: Math.ceil(x.numRows / rows),
+      args: [x.at, y.at, x.numRows, x.numCols, rows, step],
     });
   }
 
@@ -191,8 +190,8 @@ class WasmForward implements WasmForwardKernels {
     const perPart = this.#perPart(count, 4, 16);
     this.#first.record({
       code: operations.silu,
-      reads: [extent(gate), extent(up)],
-      writes: [extent(gate)],
+      reads: [gate, up],
+      writes: [gate],
       numParts: Math.ceil(count / perPart),
       args: [gate.at, up.at, count, perPart],
     });
@@ -200,19 +199,21 @@ class WasmForward implements WasmForwardKernels {
 
   rope(x: WasmActivations, table: WasmActivations, { headDim, pairing }: Rotation): void {
     checkShapes.rope(x, table, { headDim, pairing });
-    const { numParts, args } = this.#byRows(x, [x.at, table.at, x.numRows, x.numCols]);
+    const rows = this.#rowsPerPart(x);
+    const numPairs = table.numCols / 2;
+    const isAdjacent = Number(pairing === "adjacent");
     this.#first.record({
       code: operations.rope,
-      reads: [extent(x), extent(table)],
-      writes: [extent(x)],
-      numParts,
-      args: [...args, headDim, table.numCols / 2, Number(pairing === "adjacent")],
+      reads: [x, table],
+      writes: [x],
+      numParts: Math.ceil(x.numRows / rows),
+      args: [x.at, table.at, x.numRows, x.numCols, rows, headDim, numPairs, isAdjacent],
     });
   }
 
   allocateKv(numRows: number, numCols: number, dtype: KvDtype): WasmKvRows {
     const numBytes = kvBytes(dtype, numRows, numCols);
-    return { numRows, numCols, dtype, at: this.#first.arena.allocate(numBytes) };
+    return { numRows, numCols, dtype, at: this.#first.arena.allocate(numBytes), numBytes };
   }
 
   storeRows(x: WasmActivations, slots: Int32Array, pool: WasmKvRows): void {
@@ -220,8 +221,8 @@ class WasmForward implements WasmForwardKernels {
     this.#first.record(
       {
         code: operations.scatter,
-        reads: [extent(x)],
-        writes: [kvExtent(pool)],
+        reads: [x],
+        writes: [pool],
         numParts: 1,
         args: [x.at, 0, pool.at, x.numRows, x.numCols, kvFormat(pool)],
       },
@@ -234,8 +235,8 @@ class WasmForward implements WasmForwardKernels {
     this.#first.record(
       {
         code: operations.copy,
-        reads: [kvExtent(pool)],
-        writes: [kvExtent(pool)],
+        reads: [pool],
+        writes: [pool],
         numParts: 1,
         args: [pool.at, 0, from.length, rowBytesOf(pool)],
       },
@@ -267,11 +268,13 @@ class WasmForward implements WasmForwardKernels {
   }
 
   softmax(x: WasmActivations): void {
+    const rows = this.#rowsPerPart(x);
     this.#first.record({
       code: operations.softmax,
-      reads: [extent(x)],
-      writes: [extent(x)],
-      ...this.#byRows(x, [x.at, x.numRows, x.numCols]),
+      reads: [x],
+      writes: [x],
+      numParts: Math.ceil(x.numRows / rows),
+      args: [x.at, x.numRows, x.numCols, rows],
     });
   }
 
@@ -294,8 +297,8 @@ class WasmForward implements WasmForwardKernels {
     this.#first.record(
       {
         code: operations.attention,
-        reads: [extent(queries), kvExtent(keys), kvExtent(values)],
-        writes: [extent(out)],
+        reads: [queries, keys, values],
+        writes: [out],
         numParts: numKvHeads * Math.ceil(numRows / perPart),
         args: [queries.at, keys.at, values.at, out.at, 0, ...sizes, ...formats],
         factor: scale,
@@ -316,10 +319,8 @@ class WasmForward implements WasmForwardKernels {
     return added;
   }
 
-  /** Cuts rows of x into parts; `args` gets the rows of one. */
-  #byRows(x: Activations, args: readonly number[]): Pick<Operation, "numParts" | "args"> {
-    const perPart = this.#perPart(x.numRows, 4 * x.numCols, 1);
-    return { numParts: Math.ceil(x.numRows / perPart), args: [...args, perPart] };
+  #rowsPerPart(x: Activations): number {
+    return this.#perPart(x.numRows, 4 * x.numCols, 1);
   }
 
   #perPart(count: number, itemBytes: number, multiple: number): number {
@@ -329,14 +330,13 @@ class WasmForward implements WasmForwardKernels {
   #productElsewhere(x: WasmActivations, W: WasmMatrix, out: WasmActivations): void {
     this.#first.run();
     const from = this.#first.arena.bytes;
-    const numBytes = { x: extent(x)[1], out: extent(out)[1] };
-    const xAt = W.home.room("x", numBytes.x);
-    const outAt = W.home.room("out", numBytes.out);
-    W.home.arena.bytes.set(from.subarray(x.at, x.at + numBytes.x), xAt);
-    W.home.product(W, xAt, x.numRows, outAt);
+    const there = { ...x, at: W.home.room("x", x.numBytes) };
+    const made = { ...out, at: W.home.room("out", out.numBytes) };
+    W.home.arena.bytes.set(from.subarray(x.at, x.at + x.numBytes), there.at);
+    W.home.product(W, there, x.numRows, made);
     W.home.run();
-    from.set(W.home.arena.bytes.subarray(outAt, outAt + numBytes.out), out.at);
-    this.#first.forget(extent(out));
+    from.set(W.home.arena.bytes.subarray(made.at, made.at + made.numBytes), out.at);
+    this.#first.forget(out);
   }
 
   /** Where a matrix of so many bytes goes. */
@@ -354,12 +354,8 @@ class WasmForward implements WasmForwardKernels {
   }
 }
 
-function extent({ at, numRows, numCols }: WasmActivations): Extent {
-  return [at, 4 * numRows * numCols];
-}
-
-function kvExtent(pool: WasmKvRows): Extent {
-  return [pool.at, kvBytes(pool.dtype ?? "F32", pool.numRows, pool.numCols)];
+function activations(numRows: number, numCols: number, at: number): WasmActivations {
+  return { numRows, numCols, at, numBytes: 4 * numRows * numCols };
 }
 
 function rowBytesOf({ dtype = "F32", numCols }: WasmKvRows): number {
