@@ -24,7 +24,10 @@ const rows: readonly (readonly [string, (column: (typeof columns)[number]) => st
   ["context in tokens", ({ name }) => whole(presets[name].shape.contextLength)],
   ["steps, of 8 windows of 512 tokens", ({ report }) => whole(report.steps)],
   ["tokens learned from, each once", ({ report }) => whole(report.trainedTokens)],
-  ["minutes on two cores with other work", ({ report }) => (report.seconds / 60).toFixed(0)],
+  [
+    "minutes on two cores with other work",
+    ({ report }) => (report.trainedTokens / report.tokensPerSecond / 60).toFixed(0),
+  ],
   ["validation loss in nats per token", ({ report }) => nats(report.validationLoss)],
   ["every token equally likely", ({ report }) => nats(report.baselines?.uniform)],
   ["from its frequency", ({ report }) => nats(report.baselines?.unigram)],

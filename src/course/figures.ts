@@ -83,7 +83,7 @@ export function linesFigure(
         ...(typeof x.values[0] === "string" ? { type: "category" } : {}),
       },
       yaxis: valueAxis(y),
-      legend: { orientation: "h", y: -0.25 },
+      legend: { orientation: "h", y: -0.38, yanchor: "top" },
     },
   };
 }

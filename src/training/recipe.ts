@@ -55,7 +55,7 @@ export const presets: Readonly<Record<PresetName, Omit<TrainingRecipe, "seed">>>
   target: {
     shape: shape(512, 256, 768, 6, 8, 4),
     optimizer: { ...optimizer, peakLearningRate: 1.5e-3, finalLearningRate: 1.5e-4 },
-    numSteps: 800,
+    numSteps: 1500,
     windowsPerStep: 8,
     windowsPerShard: 1,
   },
