@@ -10,6 +10,7 @@ import { sampleToken, type SamplingOptions } from "./sampler.ts";
 import {
   chainDraft,
   distributionOf,
+  followDraft,
   verifyDraft,
   type Draft,
   type Verdict,
@@ -30,7 +31,7 @@ export interface SpeculationOptions {
   readonly vocabSize: number;
   /** Tokens that end a text: none of them becomes part of it. */
   readonly endOfGeneration: ReadonlySet<number>;
-  /** `verifyDraft` unless given. */
+  /** Decides instead of the engine's own. */
   readonly verify?: VerifyDraft | undefined;
 }
 
@@ -50,14 +51,12 @@ export class SpeculativeSequence {
   readonly #cache: KvCache;
   readonly #ids: number[];
   readonly #options: SpeculationOptions;
-  readonly #verify: VerifyDraft;
 
   /** `cache` holds all of `ids` but one or more at the end. */
   constructor(cache: KvCache, ids: readonly number[], options: SpeculationOptions) {
     this.#cache = cache;
     this.#ids = [...ids];
     this.#options = options;
-    this.#verify = options.verify ?? verifyDraft;
   }
 
   get ids(): readonly number[] {
@@ -122,25 +121,33 @@ export class SpeculativeSequence {
     return this.#ids.length - this.#cache.slots.length;
   }
 
-  /** Without a draft there is nothing to decide, and plain decoding must not cost more than it does. */
+  /** Plain decoding must not cost more than it does, and distributions only where chance decides. */
   #judge(draft: Draft, logits: Float32Array): Verdict | Promise<Verdict> {
-    const { sampling, rng, vocabSize } = this.#options;
-    if (draft.tokens.length > 0) {
-      return this.#verify(draft, this.#targetOf(draft, logits), rng);
+    const { sampling, rng, verify } = this.#options;
+    const { recent, logitsAt } = this.#looking(draft, logits);
+    if (draft.tokens.length === 0 || (sampling.temperature === 0 && !verify)) {
+      return followDraft(draft, (node) => sampleToken(logitsAt(node), sampling, rng, recent(node)));
     }
-    const last = logits.subarray(logits.length - vocabSize);
-    const recent = this.#ids.slice(-sampling.repeatWindow);
-    return { path: [], next: sampleToken(last, sampling, rng, recent) };
+    const target = (node: number): Float64Array =>
+      distributionOf(logitsAt(node), sampling, recent(node));
+    return (verify ?? verifyDraft)(draft, target, rng);
   }
 
-  /** The target's probabilities after a node, computed when asked for. */
-  #targetOf(draft: Draft, logits: Float32Array): (node: number) => Float64Array {
+  /** What the target says after a node, and the tokens that its sampling looks back at. */
+  #looking(
+    draft: Draft,
+    logits: Float32Array,
+  ): { logitsAt: (node: number) => Float32Array; recent: (node: number) => readonly number[] } {
     const { sampling, vocabSize } = this.#options;
-    return (node) => {
-      const end = logits.length - (draft.tokens.length - 1 - node) * vocabSize;
-      const recent = this.#ids.slice(-sampling.repeatWindow);
-      recent.push(...branchTo(draft, node));
-      return distributionOf(logits.subarray(end - vocabSize, end), sampling, recent);
+    return {
+      logitsAt: (node) => {
+        const end = logits.length - (draft.tokens.length - 1 - node) * vocabSize;
+        return logits.subarray(end - vocabSize, end);
+      },
+      recent: (node) =>
+        sampling.repeatPenalty === 1
+          ? []
+          : [...this.#ids.slice(-sampling.repeatWindow), ...branchTo(draft, node)],
     };
   }
 }

@@ -9,6 +9,7 @@ import {
   childrenOf,
   distributionOf,
   drawFrom,
+  followDraft,
   residual,
   verifyDraft,
   without,
@@ -126,6 +127,31 @@ describe("a draft's fate", () => {
         );
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it("is the same by distributions and by tokens where nothing is left to chance", () => {
+    const token = fc.integer({ min: 0, max: 2 });
+    const tree = fc.array(fc.tuple(token, fc.nat()), { maxLength: 12 });
+    fc.assert(
+      fc.property(tree, fc.array(token, { minLength: 13, maxLength: 13 }), (nodes, wanted) => {
+        const tokens = Int32Array.from(nodes, ([id]) => id);
+        const draft = {
+          tokens,
+          parents: Int32Array.from(nodes, ([, pick], i) => (pick % (i + 1)) - 1),
+          proposals: [],
+        };
+        const likeliest = (node: number): number => wanted[node + 1]!;
+        const certain = (node: number): Distribution => {
+          const distribution = new Float64Array(3);
+          distribution[likeliest(node)] = 1;
+          return distribution;
+        };
+        expect(followDraft(draft, likeliest)).to.deep.equal(
+          verifyDraft(draft, certain, seededRng(0)),
+        );
+      }),
+      { numRuns: 1000 },
     );
   });
 

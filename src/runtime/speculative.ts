@@ -97,6 +97,21 @@ export function verifyDraft(
 }
 
 /**
+ * As `verifyDraft` at temperature 0, where the target has one token after a node and not a distribution:
+ * a candidate that is this token is accepted.
+ */
+export function followDraft({ tokens, parents }: Draft, target: (node: number) => number): Verdict {
+  const path: number[] = [];
+  for (;;) {
+    const node = path.at(-1) ?? -1;
+    const next = target(node);
+    const accepted = tokens.findIndex((token, i) => token === next && parents[i] === node);
+    if (accepted < 0) return { path, next };
+    path.push(accepted);
+  }
+}
+
+/**
  * What is left to draw from after a token drawn from `q` was refused: max(0, p - q), made to sum to 1.
  * Where nothing is left, which only rounding can bring about, `p` itself.
  */
