@@ -37,7 +37,12 @@ export interface Guessing {
   readonly length: number | "adaptive";
   /** Candidates at each position of a tree. */
   readonly branches: number;
+  /** Another text for `ngram` to look in. */
+  readonly reference?: readonly number[] | undefined;
 }
+
+/** In a text that is mostly copied, a long match tells apart places that begin alike. */
+const referenceMostTokens = 8;
 
 /** What is written. */
 export interface Writing {
@@ -125,8 +130,11 @@ export function tokensPerSecond({ ids, ms }: Written): number | null {
   return ids.length > 1 && ms > 0 ? (ids.length - 1) / (ms / 1000) : null;
 }
 
-function sourceOf({ draft }: Pair, { source, branches }: Guessing, writing: Writing): DraftSource {
-  if (source === "ngram") return new PromptLookup();
+function sourceOf({ draft }: Pair, guessing: Guessing, writing: Writing): DraftSource {
+  const { source, branches, reference } = guessing;
+  if (source === "ngram") {
+    return new PromptLookup(reference ? { reference, mostTokens: referenceMostTokens } : {});
+  }
   if (!draft) throw new Error("A model was to guess, and none was loaded.");
   return new ModelDraft(draft, cacheFor(draft, writing), source === "tree" ? branches : 1);
 }

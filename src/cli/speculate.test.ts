@@ -72,6 +72,23 @@ describe("infinity speculate", function () {
     });
   }
 
+  it("copies from a reference what it writes again", () => {
+    const args = ["--prompt", "One morning", "--max-tokens", "48", "--json"];
+    const json = (...command: readonly string[]): Record<string, unknown> => {
+      const { status, stdout, stderr } = runInfinity(...command, ...args);
+      expect(status, stderr).to.equal(0);
+      return JSON.parse(stdout) as Record<string, unknown>;
+    };
+    const first = json("generate", "--temperature", "0");
+    writeFileSync(at("answer.txt"), `One morning${first["text"] as string}`);
+    const ngram = ["speculate", "--source", "ngram", "--length", "7", "--rounds", "1"];
+    const alone = json(...ngram);
+    const again = json(...ngram, "--reference", at("answer.txt"));
+    expect(again["ids"]).to.deep.equal(first["ids"]);
+    expect(again["tokensPerTargetPass"]).to.be.above(4);
+    expect(alone["tokensPerTargetPass"]).to.be.below(4);
+  });
+
   it("shows every pass on stderr, and the text alone on stdout", () => {
     const { status, stdout, stderr } = speculate(
       ...[...pair, "--prompt", "Hello", "--max-tokens", "9", "--length", "4"],
@@ -137,6 +154,18 @@ describe("infinity speculate", function () {
 
   const refused: readonly (readonly [string, () => readonly string[], number, RegExp])[] = [
     ["no prompt", () => [], 2, /--prompt/],
+    [
+      "a reference for a model",
+      () => ["--prompt", "x", "--reference", "README.md"],
+      2,
+      /--reference is a text to look in: choose --source ngram/,
+    ],
+    [
+      "a reference that is not there",
+      () => ["--prompt", "x", "--source", "ngram", "--reference", at("none.txt")],
+      1,
+      /none\.txt/,
+    ],
     [
       "a pair with different tokens",
       () => ["--prompt", "x", "--draft", at("stranger.gguf")],

@@ -6,11 +6,12 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { InputError, UsageError } from "../core/errors.ts";
 import { openGgufFile } from "../corpus/files.ts";
 import { shippedModel } from "../corpus/shipped-models.ts";
+import { readTextFile } from "../corpus/text-file.ts";
 import type { GgufFile } from "../formats/gguf/gguf-file.ts";
 import type { ForwardKernels } from "../kernels/forward-kernels.ts";
 import { llamaConfigFromGguf } from "../model/config.ts";
 import { loadLlama } from "../model/llama.ts";
-import { tokenizerFromGguf } from "../model/tokenizer/tokenizer.ts";
+import { tokenizerFromGguf, type Tokenizer } from "../model/tokenizer/tokenizer.ts";
 import { checkSampling, defaultSampling, type SamplingOptions } from "../runtime/sampler.ts";
 import { checkPair } from "../runtime/speculative-generate.ts";
 import { openForwardKernels } from "../tensor/open-forward.ts";
@@ -47,13 +48,14 @@ interface Options
     Pick<SamplingOptions, "temperature" | "topK" | "topP" | "minP">,
     DeviceOptions,
     ThreadsOptions,
-    Guessing {
+    Omit<Guessing, "reference"> {
   readonly draft: string;
   readonly target: string;
   readonly prompt: string;
   readonly maxTokens: number;
   readonly seed: number;
   readonly rounds: number;
+  readonly reference?: string;
   readonly use?: string;
   readonly json?: true;
 }
@@ -61,6 +63,8 @@ interface Options
 /** The most tokens that may be guessed in a row: beyond, hardly any is ever accepted. */
 const mostLength = 32;
 const mostBranches = 8;
+/** Of a reference, in characters: it is searched for every pass. */
+const mostReference = 2 ** 18;
 
 /** Adds the options and the action of `infinity speculate`. */
 export function define(command: Command): void {
@@ -79,6 +83,7 @@ export function define(command: Command): void {
     )
     .option("--length <n>", "tokens to guess in a row, or adaptive", draftLength, "adaptive")
     .option("--branches <n>", "candidates at each position of a tree", positiveNumber, 2)
+    .option("--reference <file>", "a text that ngram looks in, too: an earlier answer, a draft")
     .option("--max-tokens <n>", "the most tokens to generate", wholeNumber, 128)
     .option("--temperature <t>", "0 takes the likeliest token every time", decimal, 0)
     .option("--top-k <n>", "only the n likeliest tokens; 0 for all", wholeNumber, topK)
@@ -96,6 +101,7 @@ Examples:
   infinity speculate --prompt "Once upon a time"
   infinity speculate --prompt "One day" --source tree --length 4 --temperature 0.8
   infinity speculate --prompt "The cat said: the cat said:" --source ngram
+  infinity speculate --prompt "Once upon a time" --source ngram --reference answer.txt
   infinity speculate --prompt "Once" --length 4 --use exercises/05-speculative-decoding.ts`,
     )
     .action(run);
@@ -106,7 +112,8 @@ async function run(options: Options): Promise<void> {
   const opened = await openForwardKernels(options);
   try {
     const { pair, prompt } = await openPair(options, opened.kernels);
-    const report = await measure(pair, prompt, options);
+    const guessing = { ...options, reference: await referenceOf(options, pair.tokenizer) };
+    const report = await measure(pair, prompt, options, guessing);
     const { kernels, numThreads: threads } = opened;
     const whole = { ...report, kernels: kernels.name, threads };
     process.stdout.write(options.json ? `${JSON.stringify(whole)}\n` : `${whole.text}\n`);
@@ -121,18 +128,19 @@ async function measure(
   pair: Pair,
   prompt: Int32Array,
   options: Options,
+  guessing: Guessing,
 ): Promise<Omit<SpeculationReport, "kernels" | "threads">> {
   const { maxTokens, seed, temperature, topK, topP, minP, rounds } = options;
   const sampling = { ...defaultSampling, temperature, topK, topP, minP };
   const writing: Writing = { prompt, maxTokens, seed, sampling };
   const student = options.use === undefined ? undefined : await openStudentVerify(options.use);
   try {
-    const shown = await showPasses(pair, options, writing, student?.verify);
+    const shown = await showPasses(pair, guessing, writing, options, student?.verify);
     await writePlainly(pair, writing);
     const [speculative, plain]: [Written[], Written[]] = [[], []];
     for (let round = 0; round < rounds; round++) {
       const verify = student?.verify;
-      speculative.push(await writeSpeculatively(pair, options, writing, undefined, verify));
+      speculative.push(await writeSpeculatively(pair, guessing, writing, undefined, verify));
       plain.push(await writePlainly(pair, writing));
     }
     const { ids, text, finish } = shown;
@@ -154,18 +162,19 @@ async function measure(
 
 function showPasses(
   pair: Pair,
-  options: Options,
+  guessing: Guessing,
   writing: Writing,
+  { json }: Options,
   verify: Parameters<typeof writeSpeculatively>[4],
 ): Promise<Written> {
   const paint = paintFor(process.stderr.isTTY && process.stderr.hasColors());
-  if (!options.json) process.stderr.write(legend(paint));
+  if (!json) process.stderr.write(legend(paint));
   return writeSpeculatively(
     pair,
-    options,
+    guessing,
     writing,
     (event) => {
-      if (options.json || event.type !== "pass") return;
+      if (json || event.type !== "pass") return;
       process.stderr.write(passLine(event, pair.tokenizer, paint));
     },
     verify,
@@ -178,10 +187,25 @@ function checkOptions(options: Options): void {
   if (options.branches > mostBranches) {
     throw new UsageError(`--branches is ${options.branches}; at most ${mostBranches} are tried.`);
   }
+  if (options.reference !== undefined && options.source !== "ngram") {
+    throw new UsageError("--reference is a text to look in: choose --source ngram.");
+  }
   if (options.use === undefined) return;
   if (options.source === "tree") {
     throw new UsageError("--use verifies chains: choose --source model or ngram.");
   }
+}
+
+async function referenceOf(
+  { reference }: Options,
+  tokenizer: Tokenizer,
+): Promise<readonly number[] | undefined> {
+  if (reference === undefined) return undefined;
+  const text = await readTextFile(reference);
+  if (text.length <= mostReference) return [...tokenizer.encode(text)];
+  throw new InputError(
+    `${reference} has ${text.length} characters, and at most ${mostReference} are looked in; shorten it.`,
+  );
 }
 
 /** Loads the target, and the draft where it is needed, onto the same kernels. */

@@ -45,4 +45,14 @@ describe("prompt lookup", () => {
     expect([...draft.parents]).to.deep.equal([-1, 0]);
     expect(draft.proposals).to.deep.equal([]);
   });
+
+  it("looks in a reference as well, and in the sequence first", async () => {
+    const lookup = new PromptLookup({ reference: [1, 2, 3, 4, 9, 1, 5] });
+    const guessed = async (sequence: readonly number[], length: number): Promise<number[]> => [
+      ...(await lookup.propose(sequence, length)).tokens,
+    ];
+    expect(await guessed([7, 1, 2], 2)).to.deep.equal([3, 4]);
+    expect(await guessed([1, 2, 8, 7, 1, 2], 2)).to.deep.equal([8, 7]);
+    expect(await guessed([6], 2)).to.deep.equal([]);
+  });
 });

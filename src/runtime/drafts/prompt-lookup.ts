@@ -28,12 +28,24 @@ export function lookUp(
   return new Int32Array();
 }
 
+export interface PromptLookupOptions {
+  /** The longest run of last tokens that is looked for. */
+  readonly mostTokens?: number;
+  /**
+   * Another text to look in, which the target does not read (Yang et al., 2023): an earlier answer, or
+   * what is being edited. A match in the sequence itself goes before one of the same length here.
+   */
+  readonly reference?: readonly number[];
+}
+
 /** Prompt lookup as a source of drafts. */
 export class PromptLookup implements DraftSource {
   readonly #mostTokens: number;
+  readonly #reference: readonly number[];
 
-  constructor(mostTokens: number = defaultMostTokens) {
+  constructor({ mostTokens = defaultMostTokens, reference = [] }: PromptLookupOptions = {}) {
     this.#mostTokens = mostTokens;
+    this.#reference = reference;
   }
 
   prepare(): Promise<void> {
@@ -41,7 +53,8 @@ export class PromptLookup implements DraftSource {
   }
 
   propose(sequence: readonly number[], length: number): Promise<Draft> {
-    return Promise.resolve(chainDraft(lookUp(sequence, length, this.#mostTokens)));
+    const all = this.#reference.length > 0 ? [...this.#reference, ...sequence] : sequence;
+    return Promise.resolve(chainDraft(lookUp(all, length, this.#mostTokens)));
   }
 }
 
