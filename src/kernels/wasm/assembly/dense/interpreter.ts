@@ -99,13 +99,11 @@ function multiplyTile<T>(A: usize, B: usize, C: usize, inner: i32, rowBytes: usi
   addTo<T>(C + 3 * rowBytes, c30, c31);
 }
 
-// @ts-ignore: decorator
 @inline
 function splat<T>(at: usize): v128 {
   return sizeof<T>() == 8 ? v128.load64_splat(at) : v128.load32_splat(at);
 }
 
-// @ts-ignore: decorator
 @inline
 function addTo<T>(at: usize, low: v128, high: v128): void {
   v128.store(at, v128.add<T>(v128.load(at), low));
@@ -113,10 +111,8 @@ function addTo<T>(at: usize, low: v128, high: v128): void {
 }
 
 /** a · b + c, rounded once or twice. RELAXED, a constant of the build, says what the engine has. */
-// @ts-ignore: decorator
 @inline
 function madd<T>(a: v128, b: v128, c: v128): v128 {
-  // @ts-ignore: RELAXED comes from the command line
   if (RELAXED) return v128.relaxed_madd<T>(a, b, c);
   return v128.add<T>(v128.mul<T>(a, b), c);
 }

@@ -126,14 +126,12 @@ function codes16(x: usize, factor: v128): v128 {
   );
 }
 
-// @ts-ignore: decorator
 @inline
 function codes4(x: usize, factor: v128): v128 {
   return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(x), factor)));
 }
 
 /** Four steps, `row` bytes apart. */
-// @ts-ignore: decorator
 @inline
 function storeSteps(at: usize, row: usize, steps: v128): void {
   v128.store32_lane(at, steps, 0);
@@ -143,7 +141,6 @@ function storeSteps(at: usize, row: usize, steps: v128): void {
 }
 
 /** The sums of A and of B over four steps, in the first two lanes of int16. */
-// @ts-ignore: decorator
 @inline
 function sumOfSteps(steps: v128): v128 {
   let sum = i16x8.extadd_pairwise_i8x16_s(steps);

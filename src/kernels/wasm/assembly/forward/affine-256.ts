@@ -76,7 +76,6 @@ export function widenScales(record: usize, work: usize, pairBytes: usize, middle
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function offsetOf(s: v128, middles: v128, m: v128, dmin: v128): v128 {
   const minima = f32x4.mul(f32x4.convert_i32x4_s(m), dmin);
@@ -88,7 +87,6 @@ function offsetOf(s: v128, middles: v128, m: v128, dmin: v128): v128 {
  * begin with the tile's sums in part `biasAt`. One step a turn, because V8 loads all that a longer
  * body needs at its beginning and then has too few registers.
  */
-// @ts-ignore: decorator
 @inline
 export function addAffineTile(
   work: usize,
@@ -188,7 +186,6 @@ export function addAffineTile(
 }
 
 /** Adds the products of one token and 8 rows, times the token's scale at `X`. */
-// @ts-ignore: decorator
 @inline
 function addTimesScale(X: usize, sums: usize, low: v128, high: v128): void {
   const scale = v128.load32_splat(X);

@@ -170,14 +170,12 @@ function addTiles(work: usize, X: usize, sums: usize, count: i32): void {
 }
 
 /** Sixteen steps of products within 2 · 127 · 8 stay in int16. */
-// @ts-ignore: decorator
 @inline
 function addTile(work: usize, X: usize, sums: usize): void {
   addAffineTile(work, X, sums, pairSumsAt, 16);
 }
 
 /** Where a pair's codes of row `r` begin in a record; the next step's are 32 bytes further on. */
-// @ts-ignore: decorator
 @inline
 function codesOf(record: usize, r: usize, pair: usize): usize {
   return record + pairsAt + pair * pairBytes + 32 + (r << 2);

@@ -104,7 +104,6 @@ export function matvecQ5_K(
 }
 
 /** 4 rows of a half times the steps at `u`; four steps of products below 2 · 127 · 31 fit int16. */
-// @ts-ignore: decorator
 @inline
 function halfProducts(w: usize, u: usize, s: v128): v128 {
   const low = i8x16.splat(<i8>codeMask5);
@@ -137,7 +136,6 @@ function halfProducts(w: usize, u: usize, s: v128): v128 {
 }
 
 /** A step of whose bits the upper three of `a` are the lower, the upper two of `b` the upper. */
-// @ts-ignore: decorator
 @inline
 function split(a: v128, b: v128): v128 {
   const lower = v128.and(i16x8.shr_u(a, 5), i8x16.splat(7));
@@ -145,7 +143,6 @@ function split(a: v128, b: v128): v128 {
 }
 
 /** A step whose lower three bits are the upper of `c`, and the others bit 5 of `a` and of `b`. */
-// @ts-ignore: decorator
 @inline
 function scattered(a: v128, b: v128, c: v128): v128 {
   const lower = v128.and(i16x8.shr_u(c, 5), i8x16.splat(7));
@@ -215,14 +212,12 @@ function addTiles(work: usize, X: usize, sums: usize, count: i32): void {
 }
 
 /** Eight steps of products within 2 · 127 · 16 stay in int16. */
-// @ts-ignore: decorator
 @inline
 function addTile(work: usize, X: usize, sums: usize): void {
   addAffineTile(work, X, sums, halfSumsAt, 8);
 }
 
 /** Where a half's codes of row `r` begin in a record; the next vector's are 32 bytes further on. */
-// @ts-ignore: decorator
 @inline
 function codesOf(record: usize, r: usize, half: usize): usize {
   return record + pairsAt + (half >> 1) * pairBytes + 32 + (half & 1) * 160 + (r << 2);

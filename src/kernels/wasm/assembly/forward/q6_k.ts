@@ -114,7 +114,6 @@ export function matvecQ6_K(
 }
 
 /** The step whose bits lie above those of the other three. */
-// @ts-ignore: decorator
 @inline
 function fourth(c0: v128, c1: v128, c2: v128, high: v128): v128 {
   const lower = v128.or(i16x8.shr_u(v128.and(c0, high), 2), v128.and(c1, high));
@@ -182,7 +181,6 @@ function addTiles(work: usize, X: usize, sums: usize, count: i32): void {
 }
 
 /** Adds the products of a tile and the unpacked block to `sums`. */
-// @ts-ignore: decorator
 @inline
 function addTile(work: usize, X: usize, sums: usize): void {
   let x = X + 4 * codesAt;

@@ -18,26 +18,21 @@ export let codeMask6: i32 = allBits & 0x3f;
 export let highBitsMask: i32 = allBits & 0xc0;
 
 /** a · b + c, rounded once or twice. */
-// @ts-ignore: decorator
 @inline
 export function madd(a: v128, b: v128, c: v128): v128 {
-  // @ts-ignore: RELAXED comes from the command line
   if (RELAXED) return f32x4.relaxed_madd(a, b, c);
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
 /** Eight int16, each x[2i] · w[2i] + x[2i + 1] · w[2i + 1], of int8 x and w from 0 to 127. */
-// @ts-ignore: decorator
 @inline
 export function dot7(x: v128, w: v128): v128 {
-  // @ts-ignore: RELAXED comes from the command line
   if (RELAXED) return i16x8.relaxed_dot_i8x16_i7x16_s(x, w);
   const even = i16x8.mul(i16x8.shr_s(i16x8.shl(x, 8), 8), v128.and(w, i16x8.splat(<i16>lowByteMask)));
   return i16x8.add(even, i16x8.mul(i16x8.shr_s(x, 8), i16x8.shr_u(w, 8)));
 }
 
 /** The four float16 at `p`, exactly where they are finite. */
-// @ts-ignore: decorator
 @inline
 export function half4(p: usize): v128 {
   // Shifted into float32's fields the exponent is 112 too small, for subnormals as well.

@@ -18,7 +18,6 @@ type Unpack = (record: usize, work: usize) => void;
 type AddTiles = (work: usize, X: usize, sums: usize, count: i32) => void;
 
 /** The `gemm` of a format with records of `recordBytes`. */
-// @ts-ignore: decorator
 @inline
 export function gemm256(
   unpack: Unpack,
@@ -56,7 +55,6 @@ export function gemm256(
 }
 
 /** Adds whole numbers of one token and 8 rows, times its scale at `X` and theirs at `work`. */
-// @ts-ignore: decorator
 @inline
 export function addScaled(work: usize, X: usize, sums: usize, low: v128, high: v128): void {
   const scale = v128.load32_splat(X);

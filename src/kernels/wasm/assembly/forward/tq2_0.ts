@@ -100,7 +100,6 @@ export function matvecTQ2_0(
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function quadProducts(c: v128, x0: v128, x1: v128, x2: v128, x3: v128, mask: v128): v128 {
   return i16x8.add(
@@ -166,7 +165,6 @@ function addTiles(work: usize, X: usize, sums: usize, count: i32): void {
 }
 
 /** Adds the products of a tile and the unpacked block to `sums`. */
-// @ts-ignore: decorator
 @inline
 function addTile(work: usize, X: usize, sums: usize): void {
   const ones = i16x8.splat(1);
@@ -225,14 +223,12 @@ function addTile(work: usize, X: usize, sums: usize): void {
 }
 
 /** Where 16 bytes of a block begin that have a half's columns A, and B two bits higher. */
-// @ts-ignore: decorator
 @inline
 function codesOf(block: usize, half: usize): usize {
   return block + ((half >> 2) << 5) + ((half & 1) << 4);
 }
 
 /** The bit where a half's columns A begin in those bytes. */
-// @ts-ignore: decorator
 @inline
 function shiftOf(half: usize): i32 {
   return <i32>((half & 2) << 1);
