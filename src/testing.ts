@@ -51,11 +51,13 @@ export interface CommandResult {
 /** Runs `infinity` with `args` in the repository's root, as a user would. */
 export function runInfinity(...args: readonly string[]): CommandResult {
   const command = join(root, "src", "cli", "infinity.js");
-  return spawnSync(process.execPath, [command, ...args], {
+  const result = spawnSync(process.execPath, [command, ...args], {
     cwd: root,
     encoding: "utf8",
-    timeout: 60_000,
+    timeout: 300_000,
   });
+  if (result.error) throw result.error;
+  return result;
 }
 
 /** Copies what the course reads and what a student writes; packages are only linked. */

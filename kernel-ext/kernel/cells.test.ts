@@ -7,8 +7,7 @@ import {
   resultText,
 } from "./jupyter-client.testing.ts";
 
-describe("cells", function () {
-  this.timeout(60_000);
+describe("cells", () => {
   let client: JupyterClient;
 
   before(async () => {

@@ -1,8 +1,7 @@
 import { expect } from "chai";
 import { JupyterClient, builtOnce, printed, resultText } from "./jupyter-client.testing.ts";
 
-describe("programs that cells start", function () {
-  this.timeout(60_000);
+describe("programs that cells start", () => {
   let client: JupyterClient;
 
   before(async () => {

@@ -20,8 +20,7 @@ import {
   type Exchange,
 } from "./jupyter-client.testing.ts";
 
-describe("magics and the functions beside them", function () {
-  this.timeout(60_000);
+describe("magics and the functions beside them", () => {
   let client: JupyterClient;
   let root: string;
 

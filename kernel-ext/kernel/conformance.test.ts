@@ -13,8 +13,7 @@ import { builtOnce } from "./jupyter-client.testing.ts";
 const suite = "jupyter_kernel_test==0.7.0";
 const packages = join(home, "build", "conformance");
 
-describe("conformance to Jupyter's protocol", function () {
-  this.timeout(180_000);
+describe("conformance to Jupyter's protocol", () => {
   let prefix: string;
 
   before(async () => {

@@ -7,8 +7,7 @@ import {
   type Exchange,
 } from "./jupyter-client.testing.ts";
 
-describe("what cells show", function () {
-  this.timeout(60_000);
+describe("what cells show", () => {
   let client: JupyterClient;
 
   before(async () => {

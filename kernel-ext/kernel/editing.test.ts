@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { home } from "./home.ts";
 import { JupyterClient, builtOnce } from "./jupyter-client.testing.ts";
 
-describe("help while a cell is written", function () {
-  this.timeout(60_000);
+describe("help while a cell is written", () => {
   let client: JupyterClient;
   let folder: string;
 

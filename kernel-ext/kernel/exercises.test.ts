@@ -11,8 +11,7 @@ import {
   type Exchange,
 } from "./jupyter-client.testing.ts";
 
-describe("exercises in a notebook", function () {
-  this.timeout(60_000);
+describe("exercises in a notebook", () => {
   let root: string;
   let client: JupyterClient;
 

@@ -8,8 +8,7 @@ import {
   type Received,
 } from "./jupyter-client.testing.ts";
 
-describe("cells and the front end", function () {
-  this.timeout(60_000);
+describe("cells and the front end", () => {
   let client: JupyterClient;
 
   before(async () => {

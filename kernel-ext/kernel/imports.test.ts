@@ -11,8 +11,7 @@ import {
   resultText,
 } from "./jupyter-client.testing.ts";
 
-describe("imports of cells", function () {
-  this.timeout(60_000);
+describe("imports of cells", () => {
   let root: string;
   let client: JupyterClient;
   let clock = Date.now() / 1000;

@@ -7,8 +7,7 @@ import { home } from "./home.ts";
 import { installKernel } from "./install.ts";
 import { builtOnce } from "./jupyter-client.testing.ts";
 
-describe("installing the kernel", function () {
-  this.timeout(60_000);
+describe("installing the kernel", () => {
   let prefix: string;
 
   before(async () => {

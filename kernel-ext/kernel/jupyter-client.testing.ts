@@ -35,7 +35,7 @@ export function builtOnce(): Promise<void> {
 const reconnectInterval = 5;
 
 /** How long a kernel may take over anything a test asks. */
-const patienceMs = 30_000;
+const patienceMs = 120_000;
 
 export class JupyterClient {
   readonly #process: ChildProcess;

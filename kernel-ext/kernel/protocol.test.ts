@@ -7,8 +7,7 @@ import {
   type Exchange,
 } from "./jupyter-client.testing.ts";
 
-describe("kernel protocol", function () {
-  this.timeout(60_000);
+describe("kernel protocol", () => {
   let client: JupyterClient;
 
   before(async () => {

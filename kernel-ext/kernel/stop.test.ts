@@ -16,8 +16,7 @@ import {
 /** Issue 3: within a second, with the state kept. */
 const limitMs = 1000;
 
-describe("Stop", function () {
-  this.timeout(60_000);
+describe("Stop", () => {
   let client: JupyterClient;
 
   let root: string;

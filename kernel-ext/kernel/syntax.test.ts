@@ -9,8 +9,7 @@ import {
   resultText,
 } from "./jupyter-client.testing.ts";
 
-describe("syntax that the converter does not know", function () {
-  this.timeout(60_000);
+describe("syntax that the converter does not know", () => {
   let client: JupyterClient;
 
   before(async () => {

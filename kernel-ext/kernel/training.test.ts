@@ -1,8 +1,7 @@
 import { expect } from "chai";
 import { JupyterClient, builtOnce, contentsOf } from "./jupyter-client.testing.ts";
 
-describe("training in a notebook", function () {
-  this.timeout(180_000);
+describe("training in a notebook", () => {
   let client: JupyterClient;
 
   before(async () => {

@@ -16,7 +16,7 @@ const exercise = "exercises/01-linear-quantizer.ts";
 const solution = "solutions/01-linear-quantizer.ts";
 
 describe("notebook 01 in JupyterLab", function () {
-  this.timeout(240_000);
+  this.timeout(400_000);
   let folder: string;
   let lab: LabSession | undefined;
   let page: Page;
@@ -28,7 +28,7 @@ describe("notebook 01 in JupyterLab", function () {
     lab = await LabSession.start(this, folder, { INFINITY_ROOT: folder });
     page = await lab.open(notebook, 1280);
     // Before it is, JupyterLab asks which kernel to run a cell with.
-    await page.getByText("TypeScript (Infinity) | Idle").waitFor({ timeout: 60_000 });
+    await page.getByText("TypeScript (Infinity) | Idle").waitFor({ timeout: 120_000 });
   });
 
   after(async () => {

@@ -23,8 +23,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 /** More presses of Tab than the panel has controls. */
 const maxTabs = 60;
 
-describe("the course panel", function () {
-  this.timeout(120_000);
+describe("the course panel", () => {
   let folder: string;
   let lab: LabSession | undefined;
   let page: Page;

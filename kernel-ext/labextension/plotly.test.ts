@@ -37,8 +37,7 @@ function displayOf(value: unknown): unknown {
   return { output_type: "display_data", metadata: {}, data };
 }
 
-describe("plotly figures in JupyterLab", function () {
-  this.timeout(120_000);
+describe("plotly figures in JupyterLab", () => {
   let folder: string;
   let lab: LabSession | undefined;
 

@@ -82,7 +82,7 @@ export class LabSession {
     });
     const { origin, search } = this.#url;
     await page.goto(`${origin}/lab/tree/${notebook}${search}&reset`);
-    await page.locator(".jp-Notebook .jp-Cell").first().waitFor({ timeout: 60_000 });
+    await page.locator(".jp-Notebook .jp-Cell").first().waitFor({ timeout: 120_000 });
     return page;
   }
 

@@ -27,7 +27,7 @@ const cells = [
 ];
 
 describe("the kernel in JupyterLab", function () {
-  this.timeout(240_000);
+  this.timeout(400_000);
   let folder: string;
   let lab: LabSession | undefined;
   let page: Page;
@@ -41,7 +41,7 @@ describe("the kernel in JupyterLab", function () {
     });
     page = await lab.open("page.ipynb", 1000);
     page.setDefaultTimeout(20_000);
-    await page.getByText("TypeScript (Infinity) | Idle").waitFor({ timeout: 60_000 });
+    await page.getByText("TypeScript (Infinity) | Idle").waitFor({ timeout: 120_000 });
   });
   after(async () => {
     await lab?.dispose();

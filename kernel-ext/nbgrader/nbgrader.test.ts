@@ -36,8 +36,7 @@ interface Notebook {
   cells: Cell[];
 }
 
-describe("nbgrader on notebook 01", function () {
-  this.timeout(180_000);
+describe("nbgrader on notebook 01", () => {
   let folder = "";
   let course = "";
   let release: Notebook;

@@ -6,9 +6,7 @@ import { bytesOfModel, draftModel } from "../model/fixtures/models.ts";
 import { runInfinity } from "../testing.ts";
 import type { BenchRow } from "./bench-measure.ts";
 
-describe("infinity bench", function () {
-  // The first to ask for the wasm kernels compiles them.
-  this.timeout(120_000);
+describe("infinity bench", () => {
   let folder: string;
   let model: string;
 

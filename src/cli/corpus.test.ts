@@ -6,8 +6,7 @@ import { promptOf, storyAt, storyDocumentAt } from "../corpus/stories.ts";
 import { readTokenizerFile } from "../corpus/tokenizer-file.ts";
 import { runInfinity } from "../testing.ts";
 
-describe("infinity corpus", function () {
-  this.timeout(60_000);
+describe("infinity corpus", () => {
   const folder = mkdtempSync(join(tmpdir(), "infinity-corpus-"));
   after(() => {
     rmSync(folder, { recursive: true });

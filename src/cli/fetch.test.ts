@@ -12,8 +12,7 @@ import { rejection, root, runInfinity, type CommandResult } from "../testing.ts"
 
 const body = Buffer.from("a checkpoint");
 
-describe("infinity fetch", function () {
-  this.timeout(60_000);
+describe("infinity fetch", () => {
   let folder: string;
   let server: Server;
   let mirror: string;

@@ -12,8 +12,7 @@ function generate(...args: readonly string[]): ReturnType<typeof runInfinity> {
   return runInfinity("generate", "--device", "reference", ...args);
 }
 
-describe("infinity generate", function () {
-  this.timeout(60_000);
+describe("infinity generate", () => {
   let folder: string;
   let model: string;
   const at = (name: string): string => join(folder, name);

@@ -29,8 +29,7 @@ function jsonOf(...args: readonly string[]): Record<string, unknown> {
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 
-describe("infinity gguf", function () {
-  this.timeout(60_000);
+describe("infinity gguf", () => {
   let folder: string;
   let model: string;
   const at = (name: string): string => join(folder, name);

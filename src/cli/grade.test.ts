@@ -17,8 +17,7 @@ function infinity(...args: string[]): Result {
   return spawnSync(process.execPath, [program, ...args], { encoding: "utf8" });
 }
 
-describe("infinity grade", function () {
-  this.timeout(60_000);
+describe("infinity grade", () => {
   let folder = "";
 
   before(() => {

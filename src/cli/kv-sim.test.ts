@@ -21,8 +21,7 @@ function reportOf(...args: readonly string[]): Report {
   return JSON.parse(stdout) as Report;
 }
 
-describe("infinity kv-sim", function () {
-  this.timeout(60_000);
+describe("infinity kv-sim", () => {
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "infinity-kv-sim-"));

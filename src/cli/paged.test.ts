@@ -17,8 +17,7 @@ interface Report extends PagedBudget {
   readonly frames: readonly BlockFrame[];
 }
 
-describe("infinity paged", function () {
-  this.timeout(120_000);
+describe("infinity paged", () => {
   let folder: string;
   let model: string;
   before(async () => {

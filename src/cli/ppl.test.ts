@@ -10,8 +10,7 @@ import { describeRows, type PplReport } from "./ppl-report.ts";
 
 const text = "Once upon a time there was a little girl who had a dog and a boat. ".repeat(20);
 
-describe("infinity ppl", function () {
-  this.timeout(120_000);
+describe("infinity ppl", () => {
   let folder: string;
   let model: string;
   let story: string;

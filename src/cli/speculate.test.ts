@@ -14,8 +14,7 @@ function speculate(...args: readonly string[]): ReturnType<typeof runInfinity> {
   return runInfinity("speculate", "--device", "reference", "--rounds", "1", ...args);
 }
 
-describe("infinity speculate", function () {
-  this.timeout(60_000);
+describe("infinity speculate", () => {
   let folder: string;
   let pair: readonly string[];
   const at = (name: string): string => join(folder, name);

@@ -64,8 +64,7 @@ async function rowsOf(file: GgufFile, ...names: string[]): Promise<DegradationRo
   return rows;
 }
 
-describe("degradation", function () {
-  this.timeout(60_000);
+describe("degradation", () => {
   let file: GgufFile;
   let folder: string;
   before(async () => {

@@ -6,8 +6,7 @@ import { InputError } from "../core/errors.ts";
 import { notRun } from "../testing.ts";
 import { faultsInEachState, touchMapped } from "./page-faults.ts";
 
-describe("page faults of a mapped file", function () {
-  this.timeout(60_000);
+describe("page faults of a mapped file", () => {
   const folder = mkdtempSync(join(tmpdir(), "infinity-mapped-"));
   after(() => {
     rmSync(folder, { recursive: true });

@@ -206,9 +206,7 @@ describe("bytes of scored tokens", () => {
   });
 });
 
-describe("perplexity by llama.cpp's method", function () {
-  this.timeout(120_000);
-
+describe("perplexity by llama.cpp's method", () => {
   // What llama-perplexity prints for the first 64 chunks of 512 tokens, and its standard error.
   const figures = [
     ["f32", 279.38, 10.6],

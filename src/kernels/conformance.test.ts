@@ -65,8 +65,7 @@ function firstDifference(found: ArrayLike<number>, wanted: ArrayLike<number>): n
 }
 
 for (const name of ["reference", "wasm"] as const) {
-  describe(`kernels: ${name}`, function () {
-    this.timeout(60_000);
+  describe(`kernels: ${name}`, () => {
     let kernels: Kernels;
 
     before(async () => {

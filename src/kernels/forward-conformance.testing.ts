@@ -31,9 +31,7 @@ export function describeForwardKernels(
 ): void {
   describeKvKernels(name, open, precision);
 
-  describe(`forward kernels: ${name}`, function () {
-    // Shaders may be compiled when they are first needed.
-    this.timeout(60_000);
+  describe(`forward kernels: ${name}`, () => {
     let opened: ForwardKernels | undefined;
     let kernels: ForwardKernels;
     let judge: KernelJudge;

@@ -22,8 +22,7 @@ export function describeKvKernels(
   open: (test: Mocha.Context) => Promise<ForwardKernels>,
   precision: FunctionPrecision,
 ): void {
-  describe(`keys and values: ${name}`, function () {
-    this.timeout(60_000);
+  describe(`keys and values: ${name}`, () => {
     let opened: ForwardKernels | undefined;
     let kernels: ForwardKernels;
     let judge: KernelJudge;

@@ -55,8 +55,7 @@ function expectRows(found: Float32Array, wanted: readonly Float32Array[]): void 
 }
 
 for (const [name, open] of Object.entries(forwardEngines)) {
-  describe(`a forward pass over several sequences: ${name}`, function () {
-    this.timeout(60_000);
+  describe(`a forward pass over several sequences: ${name}`, () => {
     let kernels: ForwardKernels;
     before(async function () {
       kernels = await open(this);

@@ -54,9 +54,7 @@ const wasm: readonly Engine[] = [
   },
 ];
 
-describe("the forward pass on real weights", function () {
-  this.timeout(120_000);
-
+describe("the forward pass on real weights", () => {
   for (const engine of [{ name: "the reference", open: () => referenceForward }, ...wasm]) {
     it(`agrees with llama.cpp in F32 by ${engine.name}`, async function () {
       const { model, tokenizer, golden } = await open(this, "f32", engine);

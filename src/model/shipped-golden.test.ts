@@ -46,9 +46,7 @@ const engines: Readonly<Record<string, () => ForwardKernels | Promise<ForwardKer
   "wasm on 2 threads": () => openWasmForward({ threads: 2 }),
 };
 
-describe("the shipped models", function () {
-  this.timeout(120_000);
-
+describe("the shipped models", () => {
   for (const name of shippedModelNames) {
     for (const [engine, open] of Object.entries(engines)) {
       it(`${name}: ${engine} computes what llama.cpp computes`, async () => {

@@ -209,7 +209,7 @@ describe("block manager", () => {
       for (const [event, count] of Object.entries(world.seen)) {
         expect(count, event).to.be.greaterThan(1000);
       }
-    }).timeout(60_000);
+    });
   }
 });
 

@@ -101,8 +101,7 @@ function requestsFor({ tokenizer }: Loaded, maxTokens = 14): GenerationRequest[]
 }
 
 for (const name of ["reference", "wasm on 2 threads", "webgpu"]) {
-  describe(`the engine: ${name}`, function () {
-    this.timeout(60_000);
+  describe(`the engine: ${name}`, () => {
     let loaded: Loaded;
     let wanted: Outcome[];
     before(async function () {
@@ -147,8 +146,7 @@ for (const name of ["reference", "wasm on 2 threads", "webgpu"]) {
   });
 }
 
-describe("the engine", function () {
-  this.timeout(60_000);
+describe("the engine", () => {
   let loaded: Loaded;
   before(async () => {
     loaded = await load();

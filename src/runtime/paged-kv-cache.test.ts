@@ -64,8 +64,7 @@ function expectNear(
 }
 
 for (const [name, open] of Object.entries(forwardEngines)) {
-  describe(`the paged KV cache: ${name}`, function () {
-    this.timeout(60_000);
+  describe(`the paged KV cache: ${name}`, () => {
     let model: Llama;
     let contiguous: (tokens: Int32Array) => Promise<Float32Array[]>;
     before(async function () {

@@ -114,8 +114,7 @@ async function plain(pair: Pair, prompt: string, maxTokens = 24, tokens = capaci
   };
 }
 
-describe("speculative generation", function () {
-  this.timeout(60_000);
+describe("speculative generation", () => {
   const prompts = ["Hello", "Once upon a time", "a b a b a b a b"];
 
   for (const name of ["model", "ngram", "tree"]) {

@@ -328,8 +328,7 @@ const attacks: readonly Attack[] = [
 
 describe("sandbox, attacked", () => {
   for (const { name, body, category, message } of attacks) {
-    it(`${name} fails the call as "${category}", and the next call is answered`, async function () {
-      this.timeout(30_000);
+    it(`${name} fails the call as "${category}", and the next call is answered`, async () => {
       const source = `${tools}\nexport function attack() { ${body} }\nexport function fine() { return "fine"; }`;
       await withModule<{ attack(): unknown; fine(): string }>(source, async (student, sandbox) => {
         sandbox.deadlineMs = category === "deadline" ? 1500 : 10_000;
@@ -442,8 +441,7 @@ describe("sandbox, attacked", () => {
     });
   });
 
-  it("a function of ours that never answers is given up, and the guest's clock stood still", async function () {
-    this.timeout(20_000);
+  it("a function of ours that never answers is given up, and the guest's clock stood still", async () => {
     const source = "export async function wait(f: () => Promise<number>) { return await f(); }";
     await withModule<{ wait(f: () => Promise<number>): Promise<number> }>(
       source,

@@ -53,7 +53,6 @@ for (const device of devices) {
 
     const check = (title: string, body: () => Promise<void>): void => {
       it(title, async function () {
-        this.timeout(60_000);
         const backend = await chooseBackend({ device }).catch((error: unknown) => {
           if (error instanceof InputError)
             return notRun(this, `${device} is not available; npx infinity doctor says why`);

@@ -7,8 +7,7 @@ import { startWasmKernels } from "../kernels/wasm/wasm-kernels.ts";
 import { rejection } from "../testing.ts";
 import { kernelModule, quantizeBuild } from "./kernel-module.ts";
 
-describe("the compiled kernels", function () {
-  this.timeout(60_000);
+describe("the compiled kernels", () => {
   let folder: string;
 
   beforeEach(() => {

@@ -6,10 +6,7 @@ import { defaultThreads } from "./cpu-cores.ts";
 import { openForwardKernels } from "./open-forward.ts";
 import { findAdapter } from "./webgpu-adapter.ts";
 
-describe("openForwardKernels", function () {
-  // The first to ask for the wasm kernels compiles them.
-  this.timeout(120_000);
-
+describe("openForwardKernels", () => {
   it("opens the reference kernels", async () => {
     const { kernels, numThreads, close } = await openForwardKernels({ device: "reference" });
     await close();

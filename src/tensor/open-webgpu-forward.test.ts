@@ -57,8 +57,7 @@ describeForwardKernels(
   wgsl,
 );
 
-describe("webgpu", function () {
-  this.timeout(120_000);
+describe("webgpu", () => {
   const rng = seededRng(3);
   let opened: OpenedWebGpu | undefined;
   /** Opened once, for the tests that need nothing special. */

@@ -49,7 +49,6 @@ describe("the BPE trainer", () => {
   });
 
   it("gives the merges of Hugging Face's tokenizers on Shakespeare", function () {
-    this.timeout(60_000);
     const text = readFileSync(outsideData(this, "text/tinyshakespeare.txt"), "utf8");
     expectTrained(train([text], golden.shakespeare.size), golden.shakespeare);
   });
@@ -104,8 +103,7 @@ describe("the BPE trainer", () => {
 });
 
 describe("the tokenizer that ships", () => {
-  it("is what the trainer makes of 20,000 training stories, and what the reference makes", async function () {
-    this.timeout(120_000);
+  it("is what the trainer makes of 20,000 training stories, and what the reference makes", async () => {
     const shipped = await readTokenizerFile();
     expectTrained(shipped, golden.shipped);
     expect(train(documents("train", 20_000), golden.shipped.size)).to.deep.equal(shipped);

@@ -60,7 +60,6 @@ describe("a checkpoint", () => {
   it("stays as it was where the disk does not take the next one", function () {
     if (platform() === "win32")
       notRun(this, "the shell's limit on a file's size is not on Windows");
-    this.timeout(60_000);
     const before = readFileSync(path);
     const module = (name: string): string =>
       pathToFileURL(join(root, "src", "training", name)).href;

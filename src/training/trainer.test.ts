@@ -38,8 +38,7 @@ function pairs(length: number): Int32Array {
 
 const tokens = pairs(4000);
 
-describe("training", function () {
-  this.timeout(60_000);
+describe("training", () => {
   let folder: string;
   let source: GradientSource;
 

@@ -28,8 +28,7 @@ const devices: readonly (readonly [DeviceName, number])[] = [
 ];
 
 for (const [device, allowed] of devices) {
-  describe(`the trainable transformer on ${device}`, function () {
-    this.timeout(120_000);
+  describe(`the trainable transformer on ${device}`, () => {
     let source: TfjsGradients | undefined;
     let gradient: Float32Array;
     let numTensors: () => number;

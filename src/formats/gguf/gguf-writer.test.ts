@@ -101,9 +101,7 @@ const file = fc.record({
   tensors: fc.array(tensor, { maxLength: 5 }),
 });
 
-describe("gguf writer", function () {
-  this.timeout(60_000);
-
+describe("gguf writer", () => {
   for (const name of ["golden.gguf", "golden-big-endian.gguf"]) {
     it(`writes the gguf package's ${name} again, byte for byte`, async () => {
       const bytes = goldenBytes(name);

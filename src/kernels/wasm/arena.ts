@@ -24,6 +24,8 @@ export const controlWords = {
   /** Number of the arena whose program is to be run. */
   arena: 4,
   program: 5,
+  /** How many pages of memory that arena has. */
+  pages: 6,
 } as const;
 
 /** Where the threads' own memory begins: `threadBytes` for each. */
@@ -79,6 +81,10 @@ export class Arena {
     this.#bytes = new Uint8Array(this.memory.buffer);
     this.#words = new Int32Array(this.memory.buffer);
     this.#floats = new Float32Array(this.memory.buffer);
+  }
+
+  get numPages(): number {
+    return this.#bytes.byteLength / pageBytes;
   }
 
   /** Bytes that can still be allocated, if the machine has them. */

@@ -50,8 +50,7 @@ onmessage = ({ data }) => receive(data);
 // Until the page knows that this script has run, it keeps messages back, and it cannot while it computes.
 setTimeout(() => postMessage("ready"));`;
 
-describe("wasm in a browser", function () {
-  this.timeout(120_000);
+describe("wasm in a browser", () => {
   let browser: Browser | undefined;
   let server: Server | undefined;
 

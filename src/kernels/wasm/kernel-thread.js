@@ -5,7 +5,9 @@
  */
 
 /** Indices as in `arena.ts`. */
-const words = { generation: 1, failed: 2, sequence: 3, arena: 4, program: 5 };
+const words = { generation: 1, failed: 2, sequence: 3, arena: 4, program: 5, pages: 6 };
+
+const pageBytes = 65_536;
 
 /**
  * Returns what is to be called with every message, which tells of an arena (see `kernel-threads.ts`).
@@ -26,7 +28,7 @@ export function kernelThread() {
       const arena = arenas[control[at + words.arena]];
       if (!arena) return;
       last = sequence;
-      work(arena, control[at + words.program]);
+      work(arena, control[at + words.program], control[at + words.pages]);
     }
   };
 
@@ -41,9 +43,12 @@ export function kernelThread() {
 }
 
 /** Runs a program; where that fails, the threads that wait for this one are told. */
-function work({ message, exports }, program) {
+function work({ message, exports }, program, numPages) {
   const { control, work, thread, numThreads, memory } = message;
   try {
+    // V8 (11.3 to 13.6 at least) forgets to tell a thread that the memory grew while it was on its way
+    // here, and `memory.fill` then traps; asking for no more pages makes it look.
+    if (memory.buffer.byteLength < numPages * pageBytes) memory.grow(0);
     exports.run(program, control, work, thread, numThreads, 1);
   } catch (error) {
     const all = new Int32Array(memory.buffer);

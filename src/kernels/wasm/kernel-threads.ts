@@ -81,15 +81,20 @@ export class KernelThreads {
     });
   }
 
-  /** Runs a program to its end. Throws Error where a thread has stopped. */
+  /** Runs a program to its end. Throws Error where a thread has stopped, and ever after. */
   run(arena: Arena, program: number): void {
-    if (this.#failure !== undefined) throw stopped(this.#failure);
-    if (this.count > 1) this.#wake(arena, program);
-    const maySleep = Number(this.#maySleep);
-    const done = arena.exports.run(program, controlBegin, workBegin, 0, this.count, maySleep);
-    if (done) return;
-    this.#failure ??= "it has failed or does not answer";
-    throw stopped(this.#failure);
+    if (this.#failure === undefined) {
+      if (this.count > 1) this.#wake(arena, program);
+      const maySleep = Number(this.#maySleep);
+      try {
+        const { exports } = arena;
+        if (exports.run(program, controlBegin, workBegin, 0, this.count, maySleep)) return;
+        this.#failure = "it has failed or does not answer";
+      } catch (error) {
+        this.#failure = (error as Error).message;
+      }
+    }
+    throw new Error(`A thread of the wasm kernels has stopped: ${this.#failure}.`);
   }
 
   /** Ends the other threads; nothing can be run any more. */
@@ -103,11 +108,8 @@ export class KernelThreads {
     const at = controlBegin / 4;
     words[at + controlWords.arena] = this.#arenas.indexOf(arena);
     words[at + controlWords.program] = program;
+    words[at + controlWords.pages] = arena.numPages;
     Atomics.add(words, at + controlWords.sequence, 1);
     Atomics.notify(words, at + controlWords.sequence);
   }
-}
-
-function stopped(reason: string): Error {
-  return new Error(`A thread of the wasm kernels has stopped: ${reason}.`);
 }

@@ -28,8 +28,7 @@ globalThis.computeEveryKernel = async (shaders) => {
   return everyKernel(await startWebGpuForward(device, shaders));
 };`;
 
-describe("webgpu in a browser", function () {
-  this.timeout(120_000);
+describe("webgpu in a browser", () => {
   let server: Server | undefined;
   let browser: Browser | undefined;
 

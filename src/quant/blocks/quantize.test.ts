@@ -13,9 +13,7 @@ const blockDtypes = dtypes.filter(
   (dtype): dtype is QuantizableDtype & BlockDtype => !isPlain(dtype),
 );
 
-describe("quantizeBlocks", function () {
-  this.timeout(60_000);
-
+describe("quantizeBlocks", () => {
   for (const dtype of dtypes) {
     it(`${dtype}: the bytes of ggml's scalar reference`, () => {
       expect(sha256(quantizeBlocks(dtype, randomWeights()))).to.equal(golden.quantized[dtype]);

@@ -22,8 +22,7 @@ interface SlideOnScreen {
   readonly numDrawn: number;
 }
 
-describe("the deck of notebook 01", function () {
-  this.timeout(60_000);
+describe("the deck of notebook 01", () => {
   let folder: string;
   let address: string;
   let browser: Browser | undefined;

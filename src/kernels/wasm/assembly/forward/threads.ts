@@ -22,6 +22,8 @@ const patience: i64 = 60_000_000_000;
 export function meet(control: usize, numThreads: i32, maySleep: i32): bool {
   if (!SHARED || numThreads == 1) return true;
   const round = atomic.load<i32>(control, generation);
+  // Before the others came: a thread that fails counts a generation, and that one may be `round`.
+  if (atomic.load<i32>(control, failed)) return false;
   if (atomic.add<i32>(control, 1, arrived) == numThreads - 1) {
     atomic.store<i32>(control, 0, arrived);
     atomic.add<i32>(control, 1, generation);
