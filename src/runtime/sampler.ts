@@ -31,6 +31,9 @@ export const defaultSampling: SamplingOptions = {
   repeatWindow: 64,
 };
 
+/** A logit's order, 32 bits, and a token make up one exact number. */
+const mostTokens = 2 ** 21;
+
 /** Tokens that may come next, likeliest first; of equal ones the lower id. */
 export interface Candidates {
   readonly ids: Int32Array;
@@ -128,23 +131,33 @@ export function draw({ ids, probabilities }: Candidates, rng: Rng): number {
   return ids.at(-1)!;
 }
 
-/** The `count` likeliest tokens. */
+/**
+ * The `count` likeliest tokens. One number holds a logit's order and the token, so that the engine
+ * sorts numbers, several times faster than with a function that compares.
+ */
 function likeliestFirst(logits: Float32Array, count: number): Int32Array {
-  const ids = Int32Array.from({ length: logits.length }, (_, id) => id);
-  if (count < logits.length) return ids.filter(isAmongLargest(logits, count)).sort(byLogit(logits));
-  return ids.sort(byLogit(logits));
-}
-
-function byLogit(logits: Float32Array): (a: number, b: number) => number {
-  // −∞ − −∞ is NaN: equal logits are compared first.
-  return (a, b) => (logits[a] === logits[b] ? a - b : logits[b]! - logits[a]!);
-}
-
-/** Whether a token is among the `count` with the largest logits; of equal ones the lower come first. */
-function isAmongLargest(logits: Float32Array, count: number): (id: number) => boolean {
-  const threshold = logits.slice().sort()[logits.length - count]!;
-  let numEqual = count - logits.reduce((above, logit) => above + Number(logit > threshold), 0);
-  return (id) => logits[id]! > threshold || (logits[id] === threshold && numEqual-- > 0);
+  const numTokens = logits.length;
+  if (numTokens > mostTokens) {
+    throw new InputError(
+      `The model has a vocabulary of ${numTokens} tokens; at most ${mostTokens} can be drawn from.`,
+    );
+  }
+  const value = new Float32Array(1);
+  const bits = new Int32Array(value.buffer);
+  const keys = new Float64Array(numTokens);
+  for (let id = 0; id < numTokens; id++) {
+    // -0 becomes 0, its equal.
+    value[0] = logits[id]! + 0;
+    const order = bits[0]! < 0 ? bits[0]! ^ 0x7fffffff : bits[0]!;
+    keys[id] = id - order * numTokens;
+  }
+  keys.sort();
+  const ids = new Int32Array(Math.min(count, numTokens));
+  for (let i = 0; i < ids.length; i++) {
+    const remainder = keys[i]! % numTokens;
+    ids[i] = remainder < 0 ? remainder + numTokens : remainder;
+  }
+  return ids;
 }
 
 /** How many of the likeliest have `mass` together; at least 1. */
@@ -168,9 +181,14 @@ function countAbove(probabilities: Float64Array, share: number): number {
 /** Probabilities of `ids`, likeliest first, among each other. */
 function softmax(ids: Int32Array, logits: Float32Array, temperature: number): Float64Array {
   const largest = logits[ids[0]!]!;
-  const weights = Float64Array.from(ids, (id) => Math.exp((logits[id]! - largest) / temperature));
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return weights.map((weight) => weight / sum);
+  const weights = new Float64Array(ids.length);
+  let sum = 0;
+  for (let i = 0; i < ids.length; i++) {
+    weights[i] = Math.exp((logits[ids[i]!]! - largest) / temperature);
+    sum += weights[i]!;
+  }
+  for (let i = 0; i < weights.length; i++) weights[i]! /= sum;
+  return weights;
 }
 
 function notFinite(id: number, logit: number | undefined): InputError {
