@@ -5,6 +5,7 @@
  *     make bench-decoding                      all of it
  *     make bench-decoding ARGS="--smoke"       a minute, to see that it works
  *     make bench-decoding ARGS="--draft FILE --target FILE --threads 1"
+ *     make bench-decoding ARGS="--draft-weights file"   the draft as it is stored
  */
 import { parseArgs } from "node:util";
 import {
@@ -17,16 +18,12 @@ import {
   type Writing,
   type Written,
 } from "../src/cli/speculate-measure.ts";
-import { openGgufFile } from "../src/corpus/files.ts";
+import { openPair } from "../src/cli/speculation-pair.ts";
 import { shippedModel } from "../src/corpus/shipped-models.ts";
 import { stories } from "../src/corpus/stories.ts";
-import type { ForwardKernels } from "../src/kernels/forward-kernels.ts";
-import { loadLlama, type Llama } from "../src/model/llama.ts";
-import { tokenizerFromGguf } from "../src/model/tokenizer/tokenizer.ts";
-import { checkPair } from "../src/runtime/speculative-generate.ts";
+import { roundings } from "../src/model/rounded-rows.ts";
 import { expectedSpeedup, fastestLength } from "../src/runtime/speculative-speed.ts";
 import { defaultSampling } from "../src/runtime/sampler.ts";
-import { openForwardKernels } from "../src/tensor/open-forward.ts";
 import { passMilliseconds } from "./decoding-costs.ts";
 import { median, printTable, saveResult } from "./result.ts";
 
@@ -35,10 +32,13 @@ const { values } = parseArgs({
     smoke: { type: "boolean", default: false },
     draft: { type: "string", default: shippedModel("draft") },
     target: { type: "string", default: shippedModel("target") },
+    "draft-weights": { type: "string", default: "Q8_0" },
     threads: { type: "string", default: "1,2" },
     rounds: { type: "string", default: "5" },
   },
 });
+const rounding = roundings.find((name) => name === values["draft-weights"]);
+if (!rounding) throw new Error(`--draft-weights is one of ${roundings.join(", ")}.`);
 const numRounds = values.smoke ? 1 : Number(values.rounds);
 const numPrompts = values.smoke ? 2 : 6;
 const maxTokens = values.smoke ? 48 : 128;
@@ -49,9 +49,12 @@ const draftCosts = [0, 0.05, 0.1, 0.2, 0.4];
 
 const results = [];
 for (const threads of values.threads.split(",").map(Number)) {
-  const { kernels, close } = await openForwardKernels({ device: "cpu", threads });
+  const { draft, target } = values;
+  const { pair, draftThreads, close } = await openPair({
+    ...{ draft, target, rounding, device: "cpu", threads },
+  });
   try {
-    results.push({ threads, ...(await measureAll(kernels)) });
+    results.push({ threads, draftThreads, draftWeights: rounding, ...(await measureAll(pair)) });
   } finally {
     await close();
   }
@@ -59,8 +62,7 @@ for (const threads of values.threads.split(",").map(Number)) {
 if (values.smoke) console.log("this was a part, so nothing was written");
 else saveResult("decoding", { rounds: numRounds, maxTokens, results });
 
-async function measureAll(kernels: ForwardKernels): Promise<object> {
-  const pair = await openPair(kernels);
+async function measureAll(pair: Pair): Promise<object> {
   const prompts = storyPrompts(pair, numPrompts);
   const rows = [];
   for (const temperature of [0, 1]) {
@@ -277,18 +279,4 @@ function overallSpeed(written: readonly Written[]): number {
 
 function mean(numbers: readonly number[]): number {
   return numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
-}
-
-async function openPair(kernels: ForwardKernels): Promise<Pair> {
-  const open = async (path: string): Promise<{ model: Llama; tokenizer: Pair["tokenizer"] }> => {
-    const file = await openGgufFile(path);
-    try {
-      return { model: await loadLlama(file, kernels), tokenizer: tokenizerFromGguf(file.metadata) };
-    } finally {
-      await file.close();
-    }
-  };
-  const [draft, target] = [await open(values.draft), await open(values.target)];
-  checkPair(draft.tokenizer, target.tokenizer);
-  return { target: target.model, draft: draft.model, tokenizer: target.tokenizer };
 }

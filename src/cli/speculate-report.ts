@@ -1,6 +1,7 @@
 /** What `infinity speculate` shows: every pass as it comes, and figures at the end. */
 import { styleText } from "node:util";
 import type { Tokenizer } from "../model/tokenizer/tokenizer.ts";
+import type { Rounding } from "../model/rounded-rows.ts";
 import type { SpeculationEvent } from "../runtime/speculative-generate.ts";
 import type { PassTotals, SourceName } from "./speculate-measure.ts";
 
@@ -21,6 +22,9 @@ export interface SpeculationReport extends PassTotals {
   readonly rounds: number;
   readonly kernels: string;
   readonly threads: number;
+  /** Null where no model guesses. */
+  readonly draftThreads: number | null;
+  readonly draftWeights: Rounding | null;
 }
 
 /** Colours where `isColored`; marks tell the same without. */
@@ -72,6 +76,11 @@ export function speculationSummary(report: SpeculationReport): string {
     `${report.ids.length} tokens in ${passes} passes after the first: ${number(tokensPerTargetPass)} tokens a pass, ${percent(acceptanceRate)} of the checked guesses accepted`,
     `plain ${number(report.plainTokensPerSecond)} tokens/s, speculative ${number(report.speculativeTokensPerSecond)} tokens/s: ${number(report.speedup)} times as fast (medians of ${report.rounds} rounds in turns, ${report.kernels} kernels)`,
   ];
+  if (report.draftThreads !== null) {
+    const { draftWeights: weights, draftThreads: threads } = report;
+    const rounded = weights === "file" ? "as it is stored" : `rounded to ${weights}`;
+    lines.push(`the draft ran ${rounded}, on ${threads} ${threads === 1 ? "thread" : "threads"}`);
+  }
   if (sameText !== null) {
     lines.push(
       sameText

@@ -71,6 +71,28 @@ describe("infinity speculate", () => {
     });
   }
 
+  it("rounds the draft and leaves the target alone", () => {
+    const args = ["--prompt", "Hello", "--max-tokens", "12", "--length", "3"];
+    const rounded = report(...args);
+    const stored = report("--draft-weights", "file", ...args);
+    expect(rounded).to.include({ draftWeights: "Q8_0", draftThreads: 1, sameText: true });
+    expect(stored).to.include({ draftWeights: "file", sameText: true });
+    expect(rounded["ids"]).to.deep.equal(stored["ids"]);
+    expect(report("--source", "ngram", ...args)).to.include({ draftWeights: null });
+  });
+
+  it("runs a small draft on one thread beside a target on two", () => {
+    const args = ["speculate", "--prompt", "One morning", "--max-tokens", "16", "--json"];
+    const threads = ["--device", "cpu", "--threads", "2", "--rounds", "1"];
+    const json = (...more: readonly string[]): unknown => {
+      const { status, stdout, stderr } = runInfinity(...args, ...threads, ...more);
+      expect(status, stderr).to.equal(0);
+      return JSON.parse(stdout);
+    };
+    expect(json()).to.include({ threads: 2, draftThreads: 1, sameText: true });
+    expect(json("--draft-threads", "2")).to.include({ draftThreads: 2, sameText: true });
+  });
+
   it("copies from a reference what it writes again", () => {
     const args = ["--prompt", "One morning", "--max-tokens", "48", "--json"];
     const json = (...command: readonly string[]): Record<string, unknown> => {

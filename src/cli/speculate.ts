@@ -4,17 +4,13 @@
  */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { InputError, UsageError } from "../core/errors.ts";
-import { openGgufFile } from "../corpus/files.ts";
 import { shippedModel } from "../corpus/shipped-models.ts";
 import { readTextFile } from "../corpus/text-file.ts";
 import type { GgufFile } from "../formats/gguf/gguf-file.ts";
-import type { ForwardKernels } from "../kernels/forward-kernels.ts";
 import { llamaConfigFromGguf } from "../model/config.ts";
-import { loadLlama } from "../model/llama.ts";
-import { tokenizerFromGguf, type Tokenizer } from "../model/tokenizer/tokenizer.ts";
+import { roundings, type Rounding } from "../model/rounded-rows.ts";
+import type { Tokenizer } from "../model/tokenizer/tokenizer.ts";
 import { checkSampling, defaultSampling, type SamplingOptions } from "../runtime/sampler.ts";
-import { checkPair } from "../runtime/speculative-generate.ts";
-import { openForwardKernels } from "../tensor/open-forward.ts";
 import {
   addDeviceOption,
   addThreadsOption,
@@ -41,6 +37,7 @@ import {
   speculationSummary,
   type SpeculationReport,
 } from "./speculate-report.ts";
+import { openPair } from "./speculation-pair.ts";
 import { openStudentVerify } from "./speculate-with-exercise.ts";
 
 interface Options
@@ -51,6 +48,8 @@ interface Options
     Omit<Guessing, "reference"> {
   readonly draft: string;
   readonly target: string;
+  readonly draftWeights: Rounding;
+  readonly draftThreads?: number;
   readonly prompt: string;
   readonly maxTokens: number;
   readonly seed: number;
@@ -73,6 +72,15 @@ export function define(command: Command): void {
     .requiredOption("--prompt <text>", "what the models continue")
     .option("--draft <file>", "the GGUF model that guesses", shippedModel("draft"))
     .option("--target <file>", "the GGUF model that decides", shippedModel("target"))
+    .addOption(
+      new Option(
+        "--draft-weights <format>",
+        "what the draft is rounded to: guesses need not be exact",
+      )
+        .choices(roundings)
+        .default("Q8_0"),
+    )
+    .option("--draft-threads <n>", "without it one for a small draft", positiveNumber)
     .addOption(
       new Option(
         "--source <name>",
@@ -109,13 +117,23 @@ Examples:
 
 async function run(options: Options): Promise<void> {
   checkOptions(options);
-  const opened = await openForwardKernels(options);
+  let prompt = new Int32Array();
+  const { target, draft, source, device, threads, draftWeights: rounding, draftThreads } = options;
+  const request = { target, draft: source === "ngram" ? undefined : draft, rounding, draftThreads };
+  const progress = progressBar("tensors");
+  const opened = await openPair({ ...request, device, threads, progress }, (file, tokenizer) => {
+    prompt = tokenizer.encode(options.prompt);
+    checkLength(file, prompt.length);
+  });
   try {
-    const { pair, prompt } = await openPair(options, opened.kernels);
+    const { pair, kernels } = opened;
     const guessing = { ...options, reference: await referenceOf(options, pair.tokenizer) };
     const report = await measure(pair, prompt, options, guessing);
-    const { kernels, numThreads: threads } = opened;
-    const whole = { ...report, kernels: kernels.name, threads };
+    const whole = {
+      ...{ ...report, kernels, threads: opened.threads },
+      draftThreads: opened.draftThreads,
+      draftWeights: pair.draft ? rounding : null,
+    };
     process.stdout.write(options.json ? `${JSON.stringify(whole)}\n` : `${whole.text}\n`);
     process.stderr.write(speculationSummary(whole));
   } finally {
@@ -129,7 +147,7 @@ async function measure(
   prompt: Int32Array,
   options: Options,
   guessing: Guessing,
-): Promise<Omit<SpeculationReport, "kernels" | "threads">> {
+): Promise<Omit<SpeculationReport, "kernels" | "threads" | "draftThreads" | "draftWeights">> {
   const { maxTokens, seed, temperature, topK, topP, minP, rounds } = options;
   const sampling = { ...defaultSampling, temperature, topK, topP, minP };
   const writing: Writing = { prompt, maxTokens, seed, sampling };
@@ -206,37 +224,6 @@ async function referenceOf(
   throw new InputError(
     `${reference} has ${text.length} characters, and at most ${mostReference} are looked in; shorten it.`,
   );
-}
-
-/** Loads the target, and the draft where it is needed, onto the same kernels. */
-async function openPair(
-  options: Options,
-  kernels: ForwardKernels,
-): Promise<{ readonly pair: Pair; readonly prompt: Int32Array }> {
-  const progress = progressBar("tensors");
-  const target = await openGgufFile(options.target);
-  try {
-    const tokenizer = tokenizerFromGguf(target.metadata);
-    const prompt = tokenizer.encode(options.prompt);
-    checkLength(target, prompt.length);
-    if (options.source === "ngram") {
-      const model = await loadLlama(target, kernels, { progress });
-      return { pair: { target: model, draft: undefined, tokenizer }, prompt };
-    }
-    const draft = await openGgufFile(options.draft);
-    try {
-      checkPair(tokenizerFromGguf(draft.metadata), tokenizer);
-      const models = {
-        target: await loadLlama(target, kernels, { progress }),
-        draft: await loadLlama(draft, kernels, { progress }),
-      };
-      return { pair: { ...models, tokenizer }, prompt };
-    } finally {
-      await draft.close();
-    }
-  } finally {
-    await target.close();
-  }
 }
 
 function checkLength(file: GgufFile, numPrompt: number): void {

@@ -27,11 +27,16 @@ const widenings: Readonly<Partial<Record<Dtype, Widening>>> = {
   Q3_K: { dtype: "Q6_K", widen: widenQ3_K },
 };
 
+/** Whether weights in this format are single values. */
+export function isPlainWeight(dtype: Dtype): dtype is "F32" | "F16" | "BF16" {
+  return plainWeights.includes(dtype);
+}
+
 /** Throws InputError, with the tensor's name, for a format that no weights are computed with. */
 export function checkWeightFormat({ name, dtype }: Matrix): void {
   try {
     if (!isPlain(dtype)) blockCodec(dtype);
-    else if (!plainWeights.includes(dtype)) {
+    else if (!isPlainWeight(dtype)) {
       throw new InputError(
         `Weights in ${dtype} are not computed with; those in ${plainWeights.join(", ")} and in blocks are.`,
       );

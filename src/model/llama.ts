@@ -9,6 +9,7 @@ import type { Activations, ForwardKernels, Matrix } from "../kernels/forward-ker
 import { llamaConfigFromGguf, type LlamaConfig } from "./config.ts";
 import type { KvCache } from "./kv-cache.ts";
 import { ropeFrequencies, rotationTable, type RopeFrequencies } from "./rope.ts";
+import type { Rounding } from "./rounded-rows.ts";
 import { joinedRows, planRows, type PassPlan, type SequencePart } from "./sequence-part.ts";
 import {
   llamaTensors,
@@ -57,6 +58,8 @@ interface Scratch {
 export interface LoadOptions {
   readonly batchSize?: number;
   readonly progress?: Progress;
+  /** What matrices are rounded to; `file` unless given. */
+  readonly rounding?: Rounding;
 }
 
 /**
@@ -66,11 +69,11 @@ export interface LoadOptions {
 export async function loadLlama(
   file: GgufFile,
   kernels: ForwardKernels,
-  { batchSize = defaultBatchSize, progress }: LoadOptions = {},
+  { batchSize = defaultBatchSize, progress, rounding }: LoadOptions = {},
 ): Promise<Llama> {
   const config = llamaConfigFromGguf(file);
   const tensors = llamaTensors(file, config);
-  const weights = await loadLlamaWeights(file, tensors, kernels, progress);
+  const weights = await loadLlamaWeights(file, tensors, kernels, progress, rounding);
   const vocabSize = weights.embedding.numRows;
   return {
     config,

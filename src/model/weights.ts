@@ -16,6 +16,7 @@ import type {
   MatrixRows,
 } from "../kernels/forward-kernels.ts";
 import type { LlamaConfig } from "./config.ts";
+import { roundedRows, type Rounding } from "./rounded-rows.ts";
 
 /** y = x · Wᵀ + b, where the architecture has b. */
 export interface Projection<M, V> {
@@ -94,18 +95,19 @@ export function llamaTensors(file: GgufFile, config: LlamaConfig): LlamaTensors 
 }
 
 /**
- * Reads a model's weights and gives them to `kernels`: no more than one tensor is held outside them at
- * a time, and some rows of it where the kernels take them so. Throws InputError where the file is
- * damaged or the kernels cannot compute with a format.
+ * Reads a model's weights and gives them to `kernels`, matrices rounded: no more than one tensor is held
+ * outside them at a time, and some rows of it where the kernels take them so. Throws InputError where
+ * the file is damaged or the kernels cannot compute with a format.
  */
 export async function loadLlamaWeights(
   file: GgufFile,
   tensors: LlamaTensors,
   kernels: ForwardKernels,
   progress: Progress = silent,
+  rounding: Rounding = "file",
 ): Promise<LlamaWeights> {
   const { layers, output } = tensors;
-  const loader = new WeightLoader(file, kernels, progress);
+  const loader = new WeightLoader(file, kernels, progress, rounding);
   const embedding = await loader.matrix(tensors.embedding);
   const loaded: LlamaLayer[] = [];
   for (const layer of layers) loaded.push(await loader.layer(layer));
@@ -223,12 +225,14 @@ class WeightLoader {
   readonly #file: GgufFile;
   readonly #kernels: ForwardKernels;
   readonly #progress: Progress;
+  readonly #rounding: Rounding;
   #numLoaded = 0;
 
-  constructor(file: GgufFile, kernels: ForwardKernels, progress: Progress) {
+  constructor(file: GgufFile, kernels: ForwardKernels, progress: Progress, rounding: Rounding) {
     this.#file = file;
     this.#kernels = kernels;
     this.#progress = progress;
+    this.#rounding = rounding;
   }
 
   async layer(layer: LayerOf<StoredTensor, StoredTensor>): Promise<LlamaLayer> {
@@ -250,7 +254,8 @@ class WeightLoader {
     const rowBytes = bytesOfShape([1, numCols], dtype);
     const readRows: MatrixRows["readRows"] = (begin, end, into) =>
       this.#file.readBytes(name, begin * rowBytes, end * rowBytes, into);
-    const matrix = await this.#kernels.loadRows({ name, dtype, numRows, numCols, readRows });
+    const stored = { name, dtype, numRows, numCols, readRows };
+    const matrix = await this.#kernels.loadRows(roundedRows(stored, this.#rounding));
     this.#count();
     return matrix;
   }

@@ -34,6 +34,9 @@ export const defaultSampling: SamplingOptions = {
 /** A logit's order, 32 bits, and a token make up one exact number. */
 const mostTokens = 2 ** 21;
 
+/** Up to so many are found by insertion, which costs less than to sort all. */
+const mostInserted = 64;
+
 /** Tokens that may come next, likeliest first; of equal ones the lower id. */
 export interface Candidates {
   readonly ids: Int32Array;
@@ -151,13 +154,27 @@ function likeliestFirst(logits: Float32Array, count: number): Int32Array {
     const order = bits[0]! < 0 ? bits[0]! ^ 0x7fffffff : bits[0]!;
     keys[id] = id - order * numTokens;
   }
-  keys.sort();
   const ids = new Int32Array(Math.min(count, numTokens));
-  for (let i = 0; i < ids.length; i++) {
-    const remainder = keys[i]! % numTokens;
+  smallest(keys, ids.length).forEach((key, i) => {
+    const remainder = key % numTokens;
     ids[i] = remainder < 0 ? remainder + numTokens : remainder;
-  }
+  });
   return ids;
+}
+
+/** The `count` smallest keys in order; changes `keys`. */
+function smallest(keys: Float64Array, count: number): Float64Array {
+  if (count > mostInserted) return keys.sort().subarray(0, count);
+  const found = keys.slice(0, count).sort();
+  const last = count - 1;
+  for (let i = count; i < keys.length; i++) {
+    const key = keys[i]!;
+    if (key > found[last]!) continue;
+    let at = last;
+    for (; at > 0 && found[at - 1]! > key; at--) found[at] = found[at - 1]!;
+    found[at] = key;
+  }
+  return found;
 }
 
 /** How many of the likeliest have `mass` together; at least 1. */
