@@ -101,8 +101,6 @@ export interface ForwardKernels {
    * sines of the angles for that row of x, one of each for a pair.
    */
   rope(x: Activations, table: Activations, rotation: Rotation): void;
-  /** The formats that `allocateKv` takes. */
-  readonly kvDtypes: readonly KvDtype[];
   /** Zeros, for keys or values. Throws InputError for a format that does not fit, and without memory. */
   allocateKv(numRows: number, numCols: number, dtype: KvDtype): KvRows;
   /** pool[slots[i]] = x[i], rounded to what the pool stores. */

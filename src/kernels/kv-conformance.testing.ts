@@ -1,6 +1,6 @@
 /**
  * The suite for what an implementation of the forward pass's kernels does with keys and values: stored
- * in every format that it knows, moved, and attended to, against brute force in float64.
+ * in every format, moved, and attended to, against brute force in float64.
  */
 import { expect } from "chai";
 import { dtypeLayouts } from "../core/dtypes.ts";
@@ -69,20 +69,18 @@ export function describeKvKernels(
 
     for (const dtype of kvDtypes) {
       it(`stores keys and values in ${dtype}, copies, saves and restores them`, async () => {
-        if (!kernels.kvDtypes.includes(dtype)) {
-          expect(() => kernels.allocateKv(2, kvCols, dtype)).to.throw(InputError, /in F32 and not/);
-          return;
-        }
         const pool = kernels.allocateKv(7, kvCols, dtype);
         const X = randomValues(4 * kvCols).map((value, i) => value * [1, 1e-7, 300, 1][i % 4]!);
-        // A block of zeros; one of halves, whose codes are ties; one with its peak below zero.
+        // A block of zeros; one of halves, whose codes are ties; one with its peak below zero first; ties
+        // of float16, below 2⁻¹⁴ too.
         X.fill(0, 0, 32);
         X.set(
           Array.from({ length: 32 }, (_, i) => i / 2 - 1),
           32,
         );
-        X[31] = 127;
-        X[64] = -500;
+        X[63] = 127;
+        X.set([-5000, 5000], 64);
+        X.set([1 + 2 ** -11, 1 + 3 * 2 ** -11, 1.5 * 2 ** -24, 2 ** -25, -2.5 * 2 ** -24], kvCols);
         const rows = [0, 1, 2, 3].map((i) =>
           kvValues(dtype, X.slice(i * kvCols, (i + 1) * kvCols)),
         );
@@ -100,6 +98,26 @@ export function describeKvKernels(
         );
       });
     }
+
+    for (const dtype of kvDtypes) {
+      it(`saves and takes rows in ${dtype} as a file has them`, async () => {
+        // F32 and F16 have rows that are no whole blocks of 32 as well.
+        const numCols = dtypeLayouts[dtype].blockElements === 1 ? 7 : kvCols;
+        const X = randomValues(3 * numCols);
+        const bytes = new Uint8Array(stored(dtype, X).bytes);
+        const pool = kernels.allocateKv(5, numCols, dtype);
+        kernels.restoreRows(pool, Int32Array.of(4, 0, 3), bytes);
+        expect(await kernels.saveRows(pool, Int32Array.of(4, 0, 3))).to.deep.equal(bytes);
+        const zeros = await kernels.saveRows(pool, Int32Array.of(1, 2));
+        expect(zeros).to.deep.equal(new Uint8Array((bytes.length / 3) * 2));
+      });
+    }
+
+    it("refuses blocks that a row would cut", () => {
+      for (const dtype of ["Q8_0", "Q4_0"] as const) {
+        expect(() => kernels.allocateKv(2, 48, dtype)).to.throw(InputError, /48 columns cannot be/);
+      }
+    });
 
     it("keeps keys and values whatever is computed before they are read", async () => {
       const pool = kernels.allocateKv(3, 32, "F32");
@@ -132,21 +150,27 @@ export function describeKvKernels(
       [5, 5, 4, 1, 7],
       [3, 20, 8, 4, 32],
     ];
-    /** Heads that blocks cut, and more keys than kernels decode at once. */
+    /** Heads that blocks and words cut, and more keys or columns than kernels decode at once. */
     const decodedAttentions: typeof attentions = [
       [5, 5, 4, 1, 7],
       [2, 7, 2, 2, 48],
       [1, 57, 1, 1, 128],
+      [2, 3, 16, 16, 6],
+      [1, 2, 1, 1, 288],
     ];
     for (const dtype of kvDtypes) {
-      it(`attends to what a query may see, wherever that lies, in ${dtype}`, async function () {
-        if (kernels.kvDtypes.includes(dtype)) await checkAttention(dtype);
-        else this.test!.title += ": refused, see above";
-      });
+      it(`attends to what a query may see, wherever that lies, in ${dtype}`, () =>
+        checkAttention(dtype === "F32" ? attentions : decodedAttentions, dtype, dtype));
     }
-    const checkAttention = async (dtype: KvDtype): Promise<void> => {
-      const { blockElements } = dtypeLayouts[dtype];
-      const cases = dtype === "F32" ? attentions : decodedAttentions;
+    it("attends to keys and values in different formats", async () => {
+      await checkAttention([[1, 2, 2, 2, 16]], "F16", "Q4_0");
+      await checkAttention([[1, 2, 2, 2, 16]], "Q8_0", "F32");
+    });
+    const checkAttention = async (
+      cases: typeof attentions,
+      ...dtypes: readonly [KvDtype, KvDtype]
+    ): Promise<void> => {
+      const blockElements = Math.max(...dtypes.map((dtype) => dtypeLayouts[dtype].blockElements));
       for (const [n, numTokens, numHeads, numKvHeads, headDim] of cases) {
         const [width, kvWidth] = [numHeads * headDim, numKvHeads * headDim];
         if (kvWidth % blockElements !== 0) continue;
@@ -155,7 +179,7 @@ export function describeKvKernels(
         const slots = Int32Array.from({ length: numTokens }, (_, t) => numSlots - 1 - t);
         const Q = randomValues(n * width);
         const staging = kernels.allocate(numSlots, kvWidth);
-        const pools = [0, 0].map(() => {
+        const pools = dtypes.map((dtype) => {
           const X = randomValues(numSlots * kvWidth);
           const pool = kernels.allocateKv(numSlots, kvWidth, dtype);
           if (dtype === "F32") X.fill(NaN, 0, 3 * kvWidth);

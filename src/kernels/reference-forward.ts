@@ -16,7 +16,6 @@ import type {
   StoredRows,
 } from "./forward-kernels.ts";
 import { checkShapes } from "./forward-shapes.ts";
-import { kvDtypes } from "./kv-rows.ts";
 import {
   allocateHostKv,
   bytesOfRow,
@@ -129,7 +128,6 @@ export const referenceForward: ForwardKernels = {
     }
   },
 
-  kvDtypes,
   allocateKv: allocateHostKv,
 
   storeRows(x: HostActivations, slots: Int32Array, pool: HostKvRows): void {

@@ -236,16 +236,18 @@ describe("the paged KV cache", () => {
   });
 
   for (const dtype of kvDtypes) {
-    it(`gives the reference's logits on wasm with keys and values in ${dtype}`, async function () {
-      const tokens = randomTokens(20, 11);
-      const results = [];
-      for (const kernels of [referenceForward, await forwardEngines["wasm"]!(this)]) {
-        const model = await load(kernels, wide());
-        const cache = new PagedKvCache(memoryOf(model, { dtype, blockSize: 3, numBlocks: 8 }), 1);
-        results.push(await run(model, cache, tokens));
-      }
-      // One key or value of thousands may lie so near the middle of two codes that both round differently.
-      expectNear(results[1]!, results[0]!, dtype === "F32" ? tolerance : 1e-2);
-    });
+    for (const engine of ["wasm", "webgpu"]) {
+      it(`gives the reference's logits on ${engine} with keys and values in ${dtype}`, async function () {
+        const tokens = randomTokens(20, 11);
+        const results = [];
+        for (const kernels of [referenceForward, await forwardEngines[engine]!(this)]) {
+          const model = await load(kernels, wide());
+          const cache = new PagedKvCache(memoryOf(model, { dtype, blockSize: 3, numBlocks: 8 }), 1);
+          results.push(await run(model, cache, tokens));
+        }
+        // One key or value of thousands may lie so near the middle of two codes that both round differently.
+        expectNear(results[1]!, results[0]!, dtype === "F32" ? tolerance : 1e-2);
+      });
+    }
   }
 });

@@ -11,6 +11,7 @@ import { openGgufFile } from "../corpus/files.ts";
 import { littleEndianBytes } from "../formats/plain-values.ts";
 import type { Activations, ForwardKernels, StoredRows } from "../kernels/forward-kernels.ts";
 import type { FunctionPrecision } from "../kernels/kernel-judge.testing.ts";
+import { kvDtypes } from "../kernels/kv-rows.ts";
 import { referenceForward } from "../kernels/reference-forward.ts";
 import { ContiguousKvCache } from "../model/kv-cache.ts";
 import { forward, loadLlama, prefill, type Llama } from "../model/llama.ts";
@@ -110,17 +111,27 @@ describe("webgpu", () => {
       const normed = kernels.allocate(70, 1024);
       kernels.rmsNorm(x, filled(kernels, 1, 1024, weight), 1e-5, normed);
       kernels.softmax(x);
-      const keys = filled(kernels, 700, 64, K);
-      const attended = kernels.allocate(3, 128);
       const queries = filled(kernels, 3, 128, Q);
-      kernels.attention({ queries, keys, values: keys, slots, headDim: 32, scale: 0.3 }, attended);
-      return Promise.all([product, normed, x, attended].map((result) => kernels.read(result)));
+      const attended = kvDtypes.map((dtype) => {
+        const keys = kernels.allocateKv(700, 64, dtype);
+        const all = Int32Array.from({ length: 700 }, (_, row) => row);
+        kernels.restoreRows(keys, all, storedRows(dtype, 700, 64, K).bytes);
+        const out = kernels.allocate(3, 128);
+        kernels.attention({ queries, keys, values: keys, slots, headDim: 32, scale: 0.3 }, out);
+        return out;
+      });
+      return Promise.all([product, normed, x, ...attended].map((result) => kernels.read(result)));
     };
     const [expected, found] = [await run(referenceForward), await run(kernels)];
     // Sums of 1024 products of numbers of about 1, with random errors (Higham and Mary, 2019); of numbers
     // below 5; of powers that make 1 together; and means of numbers below 5 over scores below 20.
     const product = (Math.sqrt(1024) * 1024 * ulp) / 2;
-    const tolerances = [product, 5 * 520 * ulp, wgsl.exp(10), 5 * wgsl.exp(40)];
+    const tolerances = [
+      product,
+      5 * 520 * ulp,
+      wgsl.exp(10),
+      ...kvDtypes.map(() => 5 * wgsl.exp(40)),
+    ];
     expected.forEach((values, which) => {
       const most = Math.max(...values.map((value, i) => Math.abs(value - found[which]![i]!)));
       expect(most, `result ${which}`).to.be.below(tolerances[which]!);

@@ -16,7 +16,7 @@ import type {
   StoredRows,
 } from "../forward-kernels.ts";
 import { checkShapes } from "../forward-shapes.ts";
-import { kvBytes, kvDtypes, type KvDtype, type KvRows } from "../kv-rows.ts";
+import { kvBytes, type KvDtype, type KvRows } from "../kv-rows.ts";
 import { checkWeightFormat, reexpressedDtype } from "../reexpress.ts";
 import { Arena, mostArenaBytes } from "./arena.ts";
 import {
@@ -85,7 +85,6 @@ const mostHeadDim = 1024;
 class WasmForward implements WasmForwardKernels {
   readonly name = "wasm";
   readonly roundsActivations = true;
-  readonly kvDtypes = kvDtypes;
   readonly numThreads: number;
   readonly #options: WasmForwardOptions;
   readonly #threads: KernelThreads;

@@ -31,24 +31,28 @@ export class ComputeKernel {
     source: string,
     access: readonly BufferAccess[],
   ): Promise<ComputeKernel> {
-    const visibility = GPUShaderStage.COMPUTE;
-    const entries = access.map((kind, i): GPUBindGroupLayoutEntry => {
-      const type = kind === "read" ? "read-only-storage" : "storage";
-      return { binding: i + 1, visibility, buffer: { type } };
-    });
-    const layout = device.createBindGroupLayout({
-      label,
-      entries: [
-        { binding: 0, visibility, buffer: { type: "uniform", hasDynamicOffset: true } },
-        ...entries,
-      ],
-    });
-    const pipeline = await device.createComputePipelineAsync({
-      label,
-      layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module: device.createShaderModule({ label, code: source }), entryPoint: "main" },
-    });
-    return new ComputeKernel(device, layout, pipeline);
+    const { layout, descriptor } = describe(device, label, source, access);
+    return new ComputeKernel(device, layout, await device.createComputePipelineAsync(descriptor));
+  }
+
+  /**
+   * As `compile`, while the caller waits, and with values for the shader's constants by name. The GPU
+   * refuses the commands that use a kernel with a defect.
+   */
+  static compileNow(
+    device: GPUDevice,
+    label: string,
+    source: string,
+    access: readonly BufferAccess[],
+    constants: Readonly<Record<string, number>>,
+  ): ComputeKernel {
+    const { layout, descriptor } = describe(device, label, source, access);
+    const compute = { ...descriptor.compute, constants };
+    return new ComputeKernel(
+      device,
+      layout,
+      device.createComputePipeline({ ...descriptor, compute }),
+    );
   }
 
   /** The group that binds the buffer of parameters and then `buffers`. */
@@ -67,4 +71,30 @@ export class ComputeKernel {
       ],
     }));
   }
+}
+
+function describe(
+  device: GPUDevice,
+  label: string,
+  source: string,
+  access: readonly BufferAccess[],
+): { layout: GPUBindGroupLayout; descriptor: GPUComputePipelineDescriptor } {
+  const visibility = GPUShaderStage.COMPUTE;
+  const entries = access.map((kind, i): GPUBindGroupLayoutEntry => {
+    const type = kind === "read" ? "read-only-storage" : "storage";
+    return { binding: i + 1, visibility, buffer: { type } };
+  });
+  const layout = device.createBindGroupLayout({
+    label,
+    entries: [
+      { binding: 0, visibility, buffer: { type: "uniform", hasDynamicOffset: true } },
+      ...entries,
+    ],
+  });
+  const descriptor = {
+    label,
+    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+    compute: { module: device.createShaderModule({ label, code: source }), entryPoint: "main" },
+  };
+  return { layout, descriptor };
 }

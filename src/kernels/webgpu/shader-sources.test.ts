@@ -91,7 +91,7 @@ const zero = 8.0;
     for (const name of shaderNames.filter((name) => !/^native|^subgroup/.test(name))) {
       const source = readFileSync(join(folder, `${name}.wgsl`), "utf8");
       for (const text of linkShader(source, []).split(/\n(?=[a-z@])/)) {
-        const declared = /\b(?:fn|struct|const|var(?:<[^>]*>)?) (\w+)/.exec(text)![1]!;
+        const declared = /\b(?:fn|struct|const|override|var(?:<[^>]*>)?) (\w+)/.exec(text)![1]!;
         if ([...differing, ...buffers, "indices", "queries", "keys", "values"].includes(declared)) {
           continue;
         }

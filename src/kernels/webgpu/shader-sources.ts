@@ -17,6 +17,8 @@ export type ShaderName =
   | "rope"
   | "silu-multiply"
   | "softmax"
+  | "store-blocks"
+  | "store-halves"
   | "store-rows"
   | "native-halves"
   | "subgroup-reductions"
@@ -26,7 +28,7 @@ export type ShaderName =
 export const shaderNames: readonly ShaderName[] = [
   ...(["add", "attention", "copy-rows", "embed", "matmul", "matvec"] as const),
   ...(["rms-norm", "rope"] as const),
-  ...(["silu-multiply", "softmax", "store-rows"] as const),
+  ...(["silu-multiply", "softmax", "store-blocks", "store-halves", "store-rows"] as const),
   ...(["native-halves", "subgroup-reductions"] as const),
   ...(["formats/bf16", "formats/f16", "formats/q8_0", "formats/q4_0", "formats/q4_1"] as const),
   ...(["formats/q5_0", "formats/q4_k", "formats/q5_k", "formats/q6_k", "formats/tq2_0"] as const),
@@ -60,9 +62,9 @@ export function linkShader(source: string, pieces: readonly string[]): string {
 function declarations(source: string): Declaration[] {
   return source
     .split(/\n(?=[a-z@/])/)
-    .filter((text) => /^(?:fn|struct|const|var|@)/.test(text))
+    .filter((text) => /^(?:fn|struct|const|override|var|@)/.test(text))
     .map((text) => ({
-      name: /\b(?:fn|struct|const|var(?:<[^>]*>)?) (\w+)/.exec(text)?.[1],
+      name: /\b(?:fn|struct|const|override|var(?:<[^>]*>)?) (\w+)/.exec(text)?.[1],
       isStruct: text.startsWith("struct"),
       text,
     }));

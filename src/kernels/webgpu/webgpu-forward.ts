@@ -1,9 +1,11 @@
 /**
  * The kernels of the forward pass on WebGPU, for Node and for browsers: a device and the shaders' texts
  * are passed in. Activations are float32 and rows of whole 32 columns, filled up with zeros; weights stay
- * in their formats and are decoded where they are multiplied. An allocation is a buffer of its own, because
- * WebGPU lets no call read and write two parts of one buffer, and so its memory goes when its handle goes.
+ * in their formats and are decoded where they are multiplied, as keys and values are where they are
+ * attended to. An allocation is a buffer of its own, because WebGPU lets no call read and write two parts
+ * of one buffer, and so its memory goes when its handle goes.
  */
+import { dtypeLayouts, isPlain } from "../../core/dtypes.ts";
 import { InputError } from "../../core/errors.ts";
 import type {
   Activations,
@@ -15,11 +17,12 @@ import type {
   StoredRows,
 } from "../forward-kernels.ts";
 import { checkShapes } from "../forward-shapes.ts";
-import type { KvDtype } from "../kv-rows.ts";
+import { kvBytes, type KvDtype } from "../kv-rows.ts";
 import { CommandRecorder, floatBits, spreadGroups } from "./command-recorder.ts";
 import type { ComputeKernel } from "./compute-kernel.ts";
 import { DeviceHealth } from "./device-health.ts";
 import { GpuMemory } from "./gpu-memory.ts";
+import { fromGpuRows, kvRowLayout, toGpuRows, type GpuRows } from "./kv-pools.ts";
 import { computedDtype, uploadMatrix, type GpuMatrix, type MatrixPart } from "./matrices.ts";
 import { KernelLibrary, type VectorKernels } from "./kernel-library.ts";
 import type { ShaderSources } from "./shader-sources.ts";
@@ -44,19 +47,13 @@ export interface WebGpuOptions {
   readonly maxBindingBytes?: number;
 }
 
-/** Rows of a buffer. */
-interface GpuActivations extends Activations {
-  readonly buffer: GPUBuffer;
-  /** Numbers from one row to the next. */
-  readonly stride: number;
-  /** The buffer's row that is the first. */
-  readonly begin: number;
-}
+/** Rows of float32 numbers. */
+type GpuActivations = Activations & GpuRows;
 
 interface GpuAttentionInput extends AttentionInput {
   readonly queries: GpuActivations;
-  readonly keys: GpuActivations;
-  readonly values: GpuActivations;
+  readonly keys: GpuRows;
+  readonly values: GpuRows;
 }
 
 /** What to ask an adapter for: the features that the kernels use where it has them, and its own limits. */
@@ -85,7 +82,6 @@ export async function startWebGpuForward(
 class WebGpuForward implements ForwardKernels {
   readonly name = "webgpu";
   readonly roundsActivations = false;
-  readonly kvDtypes: readonly KvDtype[] = ["F32"];
   readonly #device: GPUDevice;
   readonly #library: KernelLibrary;
   readonly #kernels: VectorKernels;
@@ -127,24 +123,12 @@ class WebGpuForward implements ForwardKernels {
     this.#device.queue.writeBuffer(out.buffer, 4 * firstNumber(out), filled);
   }
 
-  async read(x: GpuActivations): Promise<Float32Array<ArrayBuffer>> {
+  read(x: GpuActivations): Promise<Float32Array<ArrayBuffer>> {
     const numBytes = 4 * x.numRows * x.stride;
-    if (numBytes === 0) return new Float32Array();
-    const staging = this.#memory.staging(numBytes);
-    this.#recorder.copy(x.buffer, 4 * firstNumber(x), staging, 0, numBytes);
-    this.#recorder.submit();
-    try {
-      await staging.mapAsync(GPUMapMode.READ);
-    } catch (error) {
-      await this.#health.check();
-      throw new InputError(
-        `The GPU gave no result (${(error as Error).message}); load the model again, or use another device.`,
-      );
-    }
-    await this.#health.check();
-    const values = withoutStride(new Float32Array(staging.getMappedRange()), x);
-    staging.destroy();
-    return values;
+    const record = (staging: GPUBuffer): void => {
+      this.#recorder.copy(x.buffer, 4 * firstNumber(x), staging, 0, numBytes);
+    };
+    return this.#fetch(numBytes, record, (copy) => withoutStride(new Float32Array(copy), x));
   }
 
   async loadRows(stored: MatrixRows): Promise<Matrix> {
@@ -216,24 +200,37 @@ class WebGpuForward implements ForwardKernels {
     this.#overItems(this.#kernels.rope, params, [angles.buffer, x.buffer], count);
   }
 
-  storeRows(x: GpuActivations, slots: Int32Array, pool: GpuActivations): void {
+  storeRows(x: GpuActivations, slots: Int32Array, pool: GpuRows): void {
     checkShapes.storeRows(x, slots, pool);
+    const { dtype = "F32", numCols } = pool;
+    const kernel = this.#library.storeRows(dtype);
     const input = this.#apart(x, pool);
     const { buffer: indices, at } = this.#recorder.stageIndices(slots);
-    const count = (x.numRows * x.stride) / 4;
-    const params = [count, x.stride / 4, firstNumber(input) / 4, at, firstNumber(pool) / 4];
     const buffers = [input.buffer, indices, pool.buffer];
-    this.#overItems(this.#kernels.storeRows, params, buffers, count);
+    const [first, rowLength] = [firstNumber(input) / 4, x.stride / 4];
+    if (isPlain(dtype)) {
+      const count = x.numRows * rowLength;
+      const params = [count, rowLength, first, at, pool.begin * rowLength];
+      this.#overItems(kernel, params, buffers, count);
+      return;
+    }
+    const numBlocks = numCols / dtypeLayouts[dtype].blockElements;
+    const places = [firstNumber(pool), pool.stride, firstCode(pool)];
+    const params = [x.numRows, numBlocks, first, rowLength, at, ...places];
+    // An invocation for four columns, and blocks in pairs.
+    this.#overItems(kernel, params, buffers, x.numRows * 16 * Math.ceil(numBlocks / 2));
   }
 
-  allocateKv(numRows: number, numCols: number, dtype: KvDtype): GpuActivations {
-    if (dtype === "F32") return this.allocate(numRows, numCols);
-    throw new InputError(
-      `The WebGPU kernels store keys and values in F32 and not in ${dtype}; use F32, or the wasm kernels.`,
-    );
+  allocateKv(numRows: number, numCols: number, dtype: KvDtype): GpuRows {
+    // Refuses rows that are not of whole blocks.
+    kvBytes(dtype, numRows, numCols);
+    const { stride } = kvRowLayout(dtype, numCols);
+    const what = `Room for [${numRows}, ${numCols}] in ${dtype}`;
+    const buffer = this.#memory.allocate(4 * numRows * stride, what);
+    return { numRows, numCols, dtype, buffer, stride, begin: 0 };
   }
 
-  copyRows(pool: GpuActivations, from: Int32Array, to: Int32Array): void {
+  copyRows(pool: GpuRows, from: Int32Array, to: Int32Array): void {
     checkShapes.copyRows(pool, from, to);
     const rows = Int32Array.of(...from, ...to);
     const { buffer: indices, at } = this.#recorder.stageIndices(rows);
@@ -243,25 +240,27 @@ class WebGpuForward implements ForwardKernels {
     this.#overItems(this.#kernels.copyRows, params, [indices, pool.buffer], count);
   }
 
-  saveRows(pool: GpuActivations, rows: Int32Array): Promise<Uint8Array<ArrayBuffer>> {
+  saveRows(pool: GpuRows, rows: Int32Array): Promise<Uint8Array<ArrayBuffer>> {
     checkShapes.saveRows(pool, rows);
-    const gathered = this.allocate(rows.length, pool.stride);
     const rowBytes = 4 * pool.stride;
-    rows.forEach((row, i) => {
-      const from = 4 * firstNumber(pool) + row * rowBytes;
-      this.#recorder.copy(pool.buffer, from, gathered.buffer, i * rowBytes, rowBytes);
-    });
-    return this.read(gathered).then(({ buffer }) => new Uint8Array(buffer));
+    const record = (staging: GPUBuffer): void => {
+      rows.forEach((row, i) => {
+        const from = (pool.begin + row) * rowBytes;
+        this.#recorder.copy(pool.buffer, from, staging, i * rowBytes, rowBytes);
+      });
+    };
+    return this.#fetch(rows.length * rowBytes, record, (copy) =>
+      fromGpuRows(pool, new Uint8Array(copy)),
+    );
   }
 
-  restoreRows(pool: GpuActivations, rows: Int32Array, saved: Uint8Array<ArrayBuffer>): void {
-    const rowBytes = 4 * pool.stride;
-    checkShapes.restoreRows(pool, rows, saved, rowBytes);
+  restoreRows(pool: GpuRows, rows: Int32Array, saved: Uint8Array<ArrayBuffer>): void {
+    checkShapes.restoreRows(pool, rows, saved, kvBytes(pool.dtype ?? "F32", 1, pool.numCols));
     // Calls that were recorded before still see what was there.
     this.#recorder.submit();
-    rows.forEach((row, i) => {
-      const to = 4 * firstNumber(pool) + row * rowBytes;
-      this.#device.queue.writeBuffer(pool.buffer, to, saved, i * rowBytes, rowBytes);
+    toGpuRows(pool, saved).forEach((row, i) => {
+      const to = 4 * pool.stride * (pool.begin + rows[i]!);
+      this.#device.queue.writeBuffer(pool.buffer, to, row);
     });
   }
 
@@ -274,19 +273,20 @@ class WebGpuForward implements ForwardKernels {
   attention(input: GpuAttentionInput, out: GpuActivations): void {
     checkShapes.attention(input, out);
     const { slots, headDim, scale } = input;
-    const [queries, keys, values] = [input.queries, input.keys, input.values].map((operand) =>
-      this.#apart(operand, out),
-    ) as [GpuActivations, GpuActivations, GpuActivations];
+    const queries = this.#apart(input.queries, out);
+    const [keys, values] = [this.#apart(input.keys, out), this.#apart(input.values, out)];
     const numHeads = queries.numCols / headDim;
     const { buffer: indices, at } = this.#recorder.stageIndices(slots);
     const params = [
       ...[queries.numRows, slots.length, headDim, queries.numCols / keys.numCols],
-      ...[firstNumber(queries), queries.stride, firstNumber(keys), firstNumber(values)],
-      ...[keys.stride, firstNumber(out), at, floatBits(scale)],
+      ...[firstNumber(queries), queries.stride, firstNumber(out), at],
+      ...[keys, values].flatMap((pool) => [firstNumber(pool), pool.stride, firstCode(pool)]),
+      floatBits(scale),
     ];
     const buffers = [queries.buffer, keys.buffer, values.buffer, indices, out.buffer];
     const groups = [numHeads, queries.numRows, 1] as const;
-    this.#recorder.dispatch(this.#kernels.attention, params, buffers, groups);
+    const kernel = this.#library.attention(keys.dtype ?? "F32", values.dtype ?? "F32");
+    this.#recorder.dispatch(kernel, params, buffers, groups);
   }
 
   #multiply(x: GpuActivations, W: GpuMatrix, part: MatrixPart, out: GpuActivations): void {
@@ -315,18 +315,47 @@ class WebGpuForward implements ForwardKernels {
   }
 
   /** `x`, or a copy where it shares a buffer with what a kernel writes. */
-  #apart(x: GpuActivations, written: GpuActivations): GpuActivations {
+  #apart<Rows extends GpuRows>(x: Rows, written: GpuRows): Rows {
     if (x.buffer !== written.buffer) return x;
-    const copy = this.allocate(x.numRows, x.numCols);
     const numBytes = 4 * x.numRows * x.stride;
-    this.#recorder.copy(x.buffer, 4 * firstNumber(x), copy.buffer, 0, numBytes);
-    return copy;
+    const buffer = this.#memory.allocate(numBytes, `A copy of [${x.numRows}, ${x.numCols}]`);
+    this.#recorder.copy(x.buffer, 4 * firstNumber(x), buffer, 0, numBytes);
+    return { ...x, buffer, begin: 0 };
+  }
+
+  /** What `take` makes of so many bytes of the GPU's memory, which `record` copies to a buffer. */
+  async #fetch<T>(
+    numBytes: number,
+    record: (staging: GPUBuffer) => void,
+    take: (copy: ArrayBuffer) => T,
+  ): Promise<T> {
+    if (numBytes === 0) return take(new ArrayBuffer(0));
+    const staging = this.#memory.staging(numBytes);
+    record(staging);
+    this.#recorder.submit();
+    try {
+      await staging.mapAsync(GPUMapMode.READ);
+    } catch (error) {
+      await this.#health.check();
+      throw new InputError(
+        `The GPU gave no result (${(error as Error).message}); load the model again, or use another device.`,
+      );
+    }
+    await this.#health.check();
+    const taken = take(staging.getMappedRange());
+    staging.destroy();
+    return taken;
   }
 }
 
-/** Where rows begin in their buffer, in numbers. */
-function firstNumber({ begin, stride }: GpuActivations): number {
+/** Where rows begin in their buffer, in words, which float32 numbers are. */
+function firstNumber({ begin, stride }: GpuRows): number {
   return begin * stride;
+}
+
+/** Where a row's codes begin, in words. */
+function firstCode({ dtype = "F32", numCols }: GpuRows): number {
+  return kvRowLayout(dtype, numCols).codes;
 }
 
 function withStride(values: Float32Array, out: GpuActivations): Float32Array<ArrayBuffer> {

@@ -1,4 +1,4 @@
-// pool[to[i]] = pool[from[i]] in vectors of four; the numbers of `to` lie behind those of `from`.
+// pool[to[i]] = pool[from[i]] in vectors of four words; the numbers of `to` lie behind those of `from`.
 
 struct Params {
   count: u32,
@@ -10,7 +10,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> indices: array<u32>;
-@group(0) @binding(2) var<storage, read_write> pool: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> pool: array<vec4<u32>>;
 
 @compute @workgroup_size(64) fn main(
   @builtin(workgroup_id) group: vec3<u32>,
