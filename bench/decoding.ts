@@ -22,6 +22,7 @@ import { openPair } from "../src/cli/speculation-pair.ts";
 import { shippedModel } from "../src/corpus/shipped-models.ts";
 import { stories } from "../src/corpus/stories.ts";
 import { roundings } from "../src/model/rounded-rows.ts";
+import { AdaptiveLength } from "../src/runtime/speculative-length.ts";
 import { expectedSpeedup, fastestLength } from "../src/runtime/speculative-speed.ts";
 import { defaultSampling } from "../src/runtime/sampler.ts";
 import { passMilliseconds } from "./decoding-costs.ts";
@@ -113,13 +114,14 @@ interface Comparison {
   readonly rounds: readonly number[];
 }
 
-/** The first round warms up. Turns change from round to round. */
+/** The first round warms up and learns the length. Turns change from round to round. */
 async function compare(
   pair: Pair,
-  guessing: Guessing,
+  way: Guessing,
   prompts: readonly Int32Array[],
   temperature: number,
 ): Promise<Comparison> {
+  const guessing = { ...way, policy: new AdaptiveLength() };
   const fast: Written[] = [];
   const slow: Written[] = [];
   const rounds: number[] = [];

@@ -35,6 +35,8 @@ export interface Guessing {
   readonly source: SourceName;
   /** Tokens in a row. */
   readonly length: number | "adaptive";
+  /** Decides an adaptive length, with what it has learned from earlier texts; new unless given. */
+  readonly policy?: DraftLength | undefined;
   /** Candidates at each position of a tree. */
   readonly branches: number;
   /** Another text for `ngram` to look in. */
@@ -139,8 +141,8 @@ function sourceOf({ draft }: Pair, guessing: Guessing, writing: Writing): DraftS
   return new ModelDraft(draft, cacheFor(draft, writing), source === "tree" ? branches : 1);
 }
 
-function lengthOf({ length }: Guessing): DraftLength {
-  return length === "adaptive" ? new AdaptiveLength() : fixedLength(length);
+function lengthOf({ length, policy = new AdaptiveLength() }: Guessing): DraftLength {
+  return length === "adaptive" ? policy : fixedLength(length);
 }
 
 /** Room for the prompt and all that may follow, as far as the model looks back. */

@@ -37,6 +37,7 @@ import {
   speculationSummary,
   type SpeculationReport,
 } from "./speculate-report.ts";
+import { AdaptiveLength } from "../runtime/speculative-length.ts";
 import { openPair } from "./speculation-pair.ts";
 import { openStudentVerify } from "./speculate-with-exercise.ts";
 
@@ -45,7 +46,7 @@ interface Options
     Pick<SamplingOptions, "temperature" | "topK" | "topP" | "minP">,
     DeviceOptions,
     ThreadsOptions,
-    Omit<Guessing, "reference"> {
+    Omit<Guessing, "reference" | "policy"> {
   readonly draft: string;
   readonly target: string;
   readonly draftWeights: Rounding;
@@ -127,7 +128,8 @@ async function run(options: Options): Promise<void> {
   });
   try {
     const { pair, kernels } = opened;
-    const guessing = { ...options, reference: await referenceOf(options, pair.tokenizer) };
+    const reference = await referenceOf(options, pair.tokenizer);
+    const guessing = { ...options, reference, policy: new AdaptiveLength() };
     const report = await measure(pair, prompt, options, guessing);
     const whole = {
       ...{ ...report, kernels, threads: opened.threads },
@@ -141,7 +143,7 @@ async function run(options: Options): Promise<void> {
   }
 }
 
-/** Speculation first, for all to see and to warm up; then both in turns. */
+/** Speculation first, for all to see, to warm up and to learn the length; then both in turns. */
 async function measure(
   pair: Pair,
   prompt: Int32Array,

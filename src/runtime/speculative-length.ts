@@ -32,26 +32,27 @@ export interface AdaptiveOptions {
   readonly most?: number;
 }
 
-/** What a new measurement counts for beside the earlier ones. */
-const weightOfNew = 0.2;
+/** Times of which the shortest counts: other programs can only make a pass slower. */
+const mostTimes = 12;
 /** Passes after which an outcome counts for about a third. */
 const memory = 1 - 1 / 32;
 /** Plain passes before the first guess: the first of all warms up and is not counted. */
 const plainPasses = 3;
 const firstLength = 3;
-/** Speculative passes between two that try another length. */
-const triesEvery = 12;
+/** Speculative passes until a length is tried that was not yet, and until one is tried again. */
+const triesNewAfter = 12;
+const triesAgainAfter = 96;
 /** Speculative passes between two plain ones, which cost more as the text grows. */
 const plainEvery = 64;
 /** Plain passes until guessing is tried again; doubles each time that it does not pay. */
-const firstRest = 16;
+const firstRest = 8;
 const longestRest = 256;
 /**
  * How much of plain decoding's time may be lost to guesses that did not pay, and how many plain passes
  * besides: over 128 tokens less than 5 %.
  */
-const lossShare = 0.02;
-const lossPasses = 2.5;
+const lossShare = 0.01;
+const lossPasses = 4.5;
 
 /**
  * Picks the length that measured acceptance and measured costs make fastest; 0, plain decoding, where
@@ -59,15 +60,18 @@ const lossPasses = 2.5;
  */
 export class AdaptiveLength implements DraftLength {
   readonly #most: number;
-  /** Milliseconds of the target's pass by length, smoothed. */
-  readonly #verifyMs = new Map<number, number>();
-  #draftMs: number | undefined;
+  /** Of the target's pass, by length. */
+  readonly #verifyTimes = new Map<number, Times>();
+  /** Of a guess. */
+  readonly #draftTimes = new Times();
   #numAccepted = 0;
   #numRefused = 0;
   /** Counted in milliseconds of plain passes for each token, less what was really spent. */
   #gainedMs = 0;
   #plainWorthMs = 0;
   #numPasses = 0;
+  /** Whether a guess has been made: the first warms up, too, and its times are not counted. */
+  #isWarm = false;
   #sinceTry = 0;
   #sincePlain = 0;
   #rest = firstRest;
@@ -79,13 +83,14 @@ export class AdaptiveLength implements DraftLength {
   next(): number {
     if (this.#numPasses < plainPasses || this.#sincePlain >= plainEvery) return 0;
     const first = Math.min(firstLength, this.#most);
-    if (this.#draftMs === undefined) return first;
+    if (this.#draftTimes.isEmpty) return first;
     if (this.#isLost(0)) return 0;
     const best = this.#fastest();
     if (best === 0) return this.#sinceTry >= this.#rest && this.#mayLose(first) ? this.#retry() : 0;
     this.#rest = firstRest;
     const other = this.#other(best);
-    if (this.#sinceTry < triesEvery || !this.#mayLose(other)) return best;
+    const triesAfter = this.#verifyTimes.has(other) ? triesAgainAfter : triesNewAfter;
+    if (this.#sinceTry < triesAfter || !this.#mayLose(other)) return best;
     this.#sinceTry = 0;
     return other;
   }
@@ -94,36 +99,46 @@ export class AdaptiveLength implements DraftLength {
     this.#numPasses += 1;
     this.#sinceTry += 1;
     if (this.#numPasses === 1) return;
-    this.#verifyMs.set(length, smoothed(this.#verifyMs.get(length), verifyMs));
+    const hasCaughtUp = this.#sincePlain > 0;
     this.#sincePlain = length === 0 ? 0 : this.#sincePlain + 1;
-    const plainMs = this.#verifyMs.get(0)!;
-    this.#plainWorthMs += numTokens * plainMs;
+    if (length > 0) {
+      this.#numAccepted = this.#numAccepted * memory + numAccepted;
+      this.#numRefused = this.#numRefused * memory + Number(wasRefused);
+      if (!this.#isWarm) {
+        this.#isWarm = true;
+        return;
+      }
+    }
+    const times = this.#verifyTimes.get(length) ?? new Times();
+    this.#verifyTimes.set(length, times.add(verifyMs));
+    this.#plainWorthMs += numTokens * this.#plainMs;
     if (length === 0) return;
-    this.#gainedMs += numTokens * plainMs - draftMs - verifyMs;
-    this.#draftMs = smoothed(this.#draftMs, draftMs / length);
-    this.#numAccepted = this.#numAccepted * memory + numAccepted;
-    this.#numRefused = this.#numRefused * memory + Number(wasRefused);
+    // After plain passes a draft reads what it has missed first.
+    if (hasCaughtUp || this.#draftTimes.isEmpty) this.#draftTimes.add(draftMs / length);
+    this.#gainedMs += numTokens * this.#plainMs - draftMs - Math.min(verifyMs, 2 * times.shortest);
+  }
+
+  get #plainMs(): number {
+    return this.#verifyTimes.get(0)!.shortest;
   }
 
   /** Whether so many milliseconds more would be more than may be lost. */
   #isLost(moreMs: number): boolean {
-    const plainMs = this.#verifyMs.get(0)!;
-    return moreMs - this.#gainedMs > lossShare * this.#plainWorthMs + lossPasses * plainMs;
+    return moreMs - this.#gainedMs > lossShare * this.#plainWorthMs + lossPasses * this.#plainMs;
   }
 
   /** Whether a guess of that length may fail altogether. */
   #mayLose(length: number): boolean {
-    const plainMs = this.#verifyMs.get(0)!;
-    const passMs = this.#estimate(length) + length * this.#draftMs!;
-    return !this.#isLost(passMs - plainMs);
+    const passMs = this.#estimate(length) + length * this.#draftTimes.shortest;
+    return !this.#isLost(passMs - this.#plainMs);
   }
 
   #fastest(): number {
-    const plainMs = this.#verifyMs.get(0)!;
+    const plainMs = this.#plainMs;
     // Half an accepted and half a refused token more: neither is ever certain.
     const acceptance = (this.#numAccepted + 0.5) / (this.#numAccepted + this.#numRefused + 1);
     const costs = {
-      draft: this.#draftMs! / plainMs,
+      draft: this.#draftTimes.shortest / plainMs,
       verify: (length: number): number => this.#estimate(length) / plainMs,
     };
     return fastestLength(acceptance, costs, this.#most);
@@ -131,14 +146,14 @@ export class AdaptiveLength implements DraftLength {
 
   /** Milliseconds of a pass: measured, or on the line through the measured lengths around it. */
   #estimate(length: number): number {
-    const measured = this.#verifyMs.get(length);
-    if (measured !== undefined) return measured;
-    const lengths = [...this.#verifyMs.keys()].sort((a, b) => a - b);
+    const measured = this.#verifyTimes.get(length);
+    if (measured) return measured.shortest;
+    const lengths = [...this.#verifyTimes.keys()].sort((a, b) => a - b);
     const above = lengths.findIndex((known) => known > length);
     const end = above < 0 ? lengths.length - 1 : above;
     const [low, high] = [lengths[end - 1]!, lengths[end]!];
-    const [lowMs, highMs] = [this.#verifyMs.get(low)!, this.#verifyMs.get(high)!];
-    return lowMs + ((highMs - lowMs) * (length - low)) / (high - low);
+    const [lowMs, highMs] = [low, high].map((known) => this.#verifyTimes.get(known)!.shortest);
+    return lowMs! + ((highMs! - lowMs!) * (length - low)) / (high - low);
   }
 
   /** After a rest: acceptance may have changed. */
@@ -157,8 +172,22 @@ export class AdaptiveLength implements DraftLength {
   }
 }
 
-/** A value more than twice the usual counts as twice: the machine was doing something else. */
-function smoothed(before: number | undefined, value: number): number {
-  if (before === undefined) return value;
-  return before + weightOfNew * (Math.min(value, 2 * before) - before);
+/** The last few times of something. */
+class Times {
+  readonly #last: number[] = [];
+
+  get isEmpty(): boolean {
+    return this.#last.length === 0;
+  }
+
+  /** Infinity without any. */
+  get shortest(): number {
+    return Math.min(...this.#last);
+  }
+
+  add(ms: number): this {
+    this.#last.push(ms);
+    if (this.#last.length > mostTimes) this.#last.shift();
+    return this;
+  }
 }
