@@ -18,19 +18,40 @@ export const recordBytes: usize = 272;
 const storedSigns: u32 = 0x00800080;
 
 export function packQ8_0(src: usize, dst: usize, numRows: i32, numCols: i32): void {
-  const numBlocks = <usize>(numCols >> 5);
-  for (let r: usize = 0; r < 8; r++) {
-    let from = src + r * numBlocks * blockBytes;
-    let to = dst + (r << 1);
-    const present = <i32>r < numRows;
-    for (let b: usize = 0; b < numBlocks; b++, from += blockBytes, to += recordBytes) {
-      store<u16>(to, present ? load<u16>(from) : 0);
-      const codes = to + 16 + (r << 1);
-      for (let i: usize = 0; i < 8; i++) {
-        store<u32>(codes + (i << 5), present ? load<u32>(from + (i << 2), 2) ^ storedSigns : 0);
-      }
+  const rowBytes = <usize>(numCols >> 5) * blockBytes;
+  for (const end = src + rowBytes; src < end; src += blockBytes, dst += recordBytes) {
+    for (let r: usize = 0; r < 8; r++) {
+      store<u16>(dst + (r << 1), <i32>r < numRows ? load<u16>(src + r * rowBytes) : 0);
+    }
+    for (let r: i32 = 0; r < 8; r += 4) {
+      const from = src + <usize>r * rowBytes + 2;
+      const to = dst + 16 + (<usize>r << 2);
+      packSquare(from, rowBytes, to, numRows - r);
+      packSquare(from + 16, rowBytes, to + 128, numRows - r);
     }
   }
+}
+
+/** 16 columns of 4 rows: what lies in a row becomes a lane. Rows that are not there are zeros. */
+@inline
+function packSquare(src: usize, rowBytes: usize, dst: usize, numRows: i32): void {
+  const row0 = storedCodes(src, 0 < numRows);
+  const row1 = storedCodes(src + rowBytes, 1 < numRows);
+  const row2 = storedCodes(src + 2 * rowBytes, 2 < numRows);
+  const row3 = storedCodes(src + 3 * rowBytes, 3 < numRows);
+  const left01 = i32x4.shuffle(row0, row1, 0, 4, 1, 5);
+  const left23 = i32x4.shuffle(row2, row3, 0, 4, 1, 5);
+  const right01 = i32x4.shuffle(row0, row1, 2, 6, 3, 7);
+  const right23 = i32x4.shuffle(row2, row3, 2, 6, 3, 7);
+  v128.store(dst, i64x2.shuffle(left01, left23, 0, 2));
+  v128.store(dst, i64x2.shuffle(left01, left23, 1, 3), 32);
+  v128.store(dst, i64x2.shuffle(right01, right23, 0, 2), 64);
+  v128.store(dst, i64x2.shuffle(right01, right23, 1, 3), 96);
+}
+
+@inline
+function storedCodes(src: usize, isPresent: bool): v128 {
+  return isPresent ? v128.xor(v128.load(src), i32x4.splat(storedSigns)) : i32x4.splat(0);
 }
 
 export function unpackQ8_0(W: usize, row: i32, dst: usize, numCols: i32): void {

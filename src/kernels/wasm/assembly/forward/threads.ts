@@ -12,6 +12,9 @@ const sequence: usize = 12;
 /** Looks at a word before a thread sleeps, some tens of microseconds: a wake-up costs as much. */
 const spins: i32 = 20000;
 
+/** And before it sleeps between two programs: longer than a caller takes from one token to the next. */
+const idleSpins: i32 = 400000;
+
 /** After a minute without news, in nanoseconds, a thread has died without a word. */
 const patience: i64 = 60_000_000_000;
 
@@ -50,7 +53,7 @@ function awaitChange(word: usize, value: i32, maySleep: i32): bool {
 /** Sleeps until the sequence number of the work is no longer `last`, and returns it. */
 export function awaitWork(control: usize, last: i32): i32 {
   if (!SHARED) return last;
-  for (let i = 0; i < spins; i++) {
+  for (let i = 0; i < idleSpins; i++) {
     if (atomic.load<i32>(control, sequence) != last) break;
   }
   while (atomic.load<i32>(control, sequence) == last) {
