@@ -39,6 +39,8 @@ const memory = 1 - 1 / 32;
 /** Plain passes before the first guess: the first of all warms up and is not counted. */
 const plainPasses = 3;
 const firstLength = 3;
+/** Plain passes after which the fastest length is found anew: one changes little, and it costs time. */
+const plainPassesAlike = 16;
 /** Speculative passes until a length is tried that was not yet, and until one is tried again. */
 const triesNewAfter = 12;
 const triesAgainAfter = 96;
@@ -70,6 +72,8 @@ export class AdaptiveLength implements DraftLength {
   #gainedMs = 0;
   #plainWorthMs = 0;
   #numPasses = 0;
+  /** What is fastest by all that is known, until more is. */
+  #best: number | undefined;
   /** Whether a guess has been made: the first warms up, too, and its times are not counted. */
   #isWarm = false;
   #sinceTry = 0;
@@ -85,7 +89,7 @@ export class AdaptiveLength implements DraftLength {
     const first = Math.min(firstLength, this.#most);
     if (this.#draftTimes.isEmpty) return first;
     if (this.#isLost(0)) return 0;
-    const best = this.#fastest();
+    const best = (this.#best ??= this.#fastest());
     if (best === 0) return this.#sinceTry >= this.#rest && this.#mayLose(first) ? this.#retry() : 0;
     this.#rest = firstRest;
     const other = this.#other(best);
@@ -97,6 +101,7 @@ export class AdaptiveLength implements DraftLength {
 
   record({ length, numAccepted, wasRefused, numTokens, draftMs, verifyMs }: PassFigures): void {
     this.#numPasses += 1;
+    if (length > 0 || this.#numPasses % plainPassesAlike === 0) this.#best = undefined;
     this.#sinceTry += 1;
     if (this.#numPasses === 1) return;
     const hasCaughtUp = this.#sincePlain > 0;

@@ -13,7 +13,7 @@ const sequence: usize = 12;
 const spins: i32 = 20000;
 
 /** And before it sleeps between two programs: longer than a caller takes from one token to the next. */
-const idleSpins: i32 = 400000;
+const idleSpins: i32 = 1000000;
 
 /** After a minute without news, in nanoseconds, a thread has died without a word. */
 const patience: i64 = 60_000_000_000;
