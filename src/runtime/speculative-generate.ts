@@ -63,6 +63,7 @@ export async function* speculate(
   const settings = { source, sampling, rng, endOfGeneration, verify, vocabSize: model.vocabSize };
   const sequence = new SpeculativeSequence(cache, [...prompt, first], settings);
   await source.prepare(sequence.ids);
+  length.begin();
   yield token(first);
   for (let left = maxTokens - 1; left > 0 && sequence.hasRoom;) {
     await breathe();

@@ -83,6 +83,22 @@ describe("the adaptive draft length", () => {
     expect(former.lengths.slice(-100).filter((length) => length === 0).length).to.be.above(90);
   });
 
+  it("tries again with every text, and loses little on each", () => {
+    const good = { acceptance: 0.85, draft: 0.15, verify: stairs };
+    const bad = { ...good, acceptance: 0 };
+    let numFast = 0;
+    for (let seed = 1; seed <= 50; seed++) {
+      const policy = new AdaptiveLength();
+      policy.begin();
+      write(policy, () => bad, 128, seed);
+      policy.begin();
+      numFast += Number(128 / write(policy, () => good, 128, seed + 50).ms > 1.2);
+      policy.begin();
+      expect(128 / write(policy, () => bad, 128, seed + 100).ms).to.be.at.least(0.9);
+    }
+    expect(numFast).to.be.above(25);
+  });
+
   it("never guesses more than it may, and begins with plain passes", () => {
     const world = { acceptance: 1, draft: 0, verify: flat };
     const { lengths } = write(new AdaptiveLength({ most: 5 }), () => world, 300);

@@ -18,13 +18,15 @@ export interface PassFigures {
 
 /** Says how many tokens to guess next. */
 export interface DraftLength {
+  /** A text begins. */
+  begin(): void;
   next(): number;
   record(pass: PassFigures): void;
 }
 
 /** Always the same. */
 export function fixedLength(length: number): DraftLength {
-  return { next: () => length, record: () => undefined };
+  return { begin: () => undefined, next: () => length, record: () => undefined };
 }
 
 export interface AdaptiveOptions {
@@ -49,6 +51,10 @@ const plainEvery = 64;
 /** Plain passes until guessing is tried again; doubles each time that it does not pay. */
 const firstRest = 8;
 const longestRest = 256;
+/** What a token costs a draft that reads it with others later, in guesses. */
+const costOfMissed = 0.5;
+/** Of which so many are reckoned with: in a long text it may be worth more. */
+const mostMissed = 64;
 /**
  * How much of plain decoding's time may be lost to guesses that did not pay, and how many plain passes
  * besides: over 128 tokens less than 5 %.
@@ -74,6 +80,8 @@ export class AdaptiveLength implements DraftLength {
   #numPasses = 0;
   /** What is fastest by all that is known, until more is. */
   #best: number | undefined;
+  /** Tokens of plain passes since the last guess, up to `mostMissed`. */
+  #numMissed = 0;
   /** Whether a guess has been made: the first warms up, too, and its times are not counted. */
   #isWarm = false;
   #sinceTry = 0;
@@ -82,6 +90,15 @@ export class AdaptiveLength implements DraftLength {
 
   constructor({ most = 8 }: AdaptiveOptions = {}) {
     this.#most = most;
+  }
+
+  /** Each text may lose a little, and guesses that did not pay are tried again: nothing is missed yet. */
+  begin(): void {
+    this.#gainedMs = 0;
+    this.#plainWorthMs = 0;
+    this.#numMissed = 0;
+    this.#sinceTry = firstRest;
+    this.#rest = firstRest;
   }
 
   next(): number {
@@ -105,6 +122,7 @@ export class AdaptiveLength implements DraftLength {
     this.#sinceTry += 1;
     if (this.#numPasses === 1) return;
     const hasCaughtUp = this.#sincePlain > 0;
+    this.#numMissed = length === 0 ? Math.min(this.#numMissed + numTokens, mostMissed) : 0;
     this.#sincePlain = length === 0 ? 0 : this.#sincePlain + 1;
     if (length > 0) {
       this.#numAccepted = this.#numAccepted * memory + numAccepted;
@@ -134,7 +152,8 @@ export class AdaptiveLength implements DraftLength {
 
   /** Whether a guess of that length may fail altogether. */
   #mayLose(length: number): boolean {
-    const passMs = this.#estimate(length) + length * this.#draftTimes.shortest;
+    const guesses = length + this.#numMissed * costOfMissed;
+    const passMs = this.#estimate(length) + guesses * this.#draftTimes.shortest;
     return !this.#isLost(passMs - this.#plainMs);
   }
 
