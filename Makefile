@@ -7,7 +7,7 @@ INFINITY := node src/cli/infinity.js
 INSTALL_PEERS := NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm install --no-audit --no-fund --no-package-lock --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test bench bench-browser bench-decoding bench-engine bench-kernel bench-paging bench-perplexity bench-quant bench-report bench-training bench-webgpu oracles format notebooks slides clean ready node
+.PHONY: help lab setup test bench bench-browser bench-decoding bench-engine bench-kernel bench-paging bench-perplexity bench-quant bench-quant-model bench-report bench-training bench-webgpu oracles format notebooks slides clean ready node
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
@@ -70,8 +70,11 @@ build/bench-training/.venv: bench/requirements-training.txt
 	@build/bench-training/.venv/bin/python -m pip install --quiet --only-binary :all: -r bench/requirements-training.txt
 	@touch build/bench-training/.venv
 
-bench-quant: ready build/bench-quant/.venv ## how fast GPTQ is, beside PyTorch on the same processor (ARGS=--model for a model of 1.1 billion weights)
+bench-quant: ready build/bench-quant/.venv ## how fast GPTQ is, beside PyTorch on the same processor
 	@cd bench && node --import tsx quant.ts $(ARGS)
+
+bench-quant-model: ready ## GPTQ of a model of 1.1 billion weights: time and memory (ARGS="--layers 1" for a part)
+	@cd bench && node --import tsx quant-model.ts $(ARGS)
 
 build/bench-quant/.venv: bench/requirements-training.txt
 	@python3 -m venv build/bench-quant/.venv

@@ -1,12 +1,8 @@
 /**
  * GPTQ of one layer, its Hessian included, beside the same algorithm in PyTorch on the same processor
- * and as many threads. Rounds alternate, figures are medians. With `--model`, a model of 1.1 billion
- * weights is quantised as well, as many layers of it as `--layers` says, in a process whose memory is
- * watched.
+ * and as many threads. Rounds alternate, figures are medians.
  */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
@@ -18,7 +14,6 @@ import { accumulateHessian, inverseHessian } from "../src/quant/hessian.ts";
 import { outputErrorUnder, relativeTo } from "../src/quant/output-error.ts";
 import { defaultThreads } from "../src/tensor/cpu-cores.ts";
 import { openWasmDense } from "../src/tensor/open-dense.ts";
-import { makeRandomModel, shape1B } from "./random-model.ts";
 import { median, printTable, saveResult } from "./result.ts";
 
 /** Seconds of each part, and what is lost of the outputs. */
@@ -43,8 +38,6 @@ const { values: options } = parseArgs({
     tokens: { type: "string", default: "16384" },
     rounds: { type: "string", default: "5" },
     plain: { type: "boolean", default: false },
-    model: { type: "boolean", default: false },
-    layers: { type: "string", default: "2" },
   },
 });
 const [size, tokens] = [Number(options.size), Number(options.tokens)];
@@ -89,12 +82,10 @@ const lines = ways.map(({ name, threads: count, rounds }) => ({
   error: median(rounds.map(({ error }) => error)),
 }));
 printTable(lines);
-const model = options.model ? await wholeModel(Number(options.layers)) : undefined;
 saveResult("quant", {
   layer: { size, tokens, bits, group, block },
   rounds: Number(options.rounds),
   ways: lines,
-  ...(model ? { model } : {}),
 });
 
 /** As gptq_peer.py makes them, from other random numbers. */
@@ -166,61 +157,4 @@ function torchWay(count: number): Way {
     },
     rounds: [],
   };
-}
-
-/** Some layers of a model of 1.1 billion weights, from a process of its own. */
-async function wholeModel(numLayers: number): Promise<object> {
-  const folder = mkdtempSync(join(tmpdir(), "infinity-bench-quant-"));
-  try {
-    const file = join(folder, "model.gguf");
-    await makeRandomModel(file, { ...shape1B, numLayers }, "f16");
-    const begin = performance.now();
-    const peakBytes = await quantizeApart(file, join(folder, "quantised.gguf"));
-    const seconds = (performance.now() - begin) / 1000;
-    const perLayer = seconds / numLayers;
-    const result = { numLayers, seconds, peakBytes, secondsFor22Layers: 22 * perLayer };
-    console.log(result);
-    return result;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-/** Resolves to the most memory that the process held. */
-function quantizeApart(model: string, out: string): Promise<number> {
-  const command = join(import.meta.dirname, "..", "src", "cli", "infinity.js");
-  const text = ["--tokens", "8192", "--held-out", "2048", "--device", "cpu"];
-  const args = [
-    command,
-    "quantize-model",
-    "--model",
-    model,
-    "--method",
-    "gptq",
-    "--out",
-    out,
-    ...text,
-  ];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
-  let peak = 0;
-  const watch = setInterval(() => {
-    peak = Math.max(peak, peakOf(child.pid!));
-  }, 500);
-  return new Promise((resolve, reject) => {
-    child.on("exit", (status) => {
-      clearInterval(watch);
-      if (status === 0) resolve(peak);
-      else reject(new Error(`quantize-model ended with ${String(status)}.`));
-    });
-  });
-}
-
-/** The most bytes a process has held at once; Linux says it, and elsewhere it is 0. */
-function peakOf(pid: number): number {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    return 1024 * Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
 }

@@ -55,6 +55,13 @@ interface QuantResult extends Result {
   readonly ways: readonly Row[];
 }
 
+interface QuantModelResult extends Result {
+  readonly numLayers: number;
+  readonly fileBytes: number;
+  readonly seconds: number;
+  readonly peakBytes: number;
+}
+
 interface PerplexityResult extends Result {
   readonly models: readonly {
     readonly model: string;
@@ -145,6 +152,20 @@ const sections: readonly Section[] = [
     about:
       "Seconds for a layer of 2048 × 2048 from its activations on: Hessian, factor and the sweep over the columns; as a multiple of what the same algorithm takes in PyTorch, where less is better; and the share of the outputs that is lost.",
     rows: ({ ways }: QuantResult) => [...ways],
+  },
+  {
+    name: "quant-model",
+    title: "GPTQ of a model",
+    about:
+      "A model of the 1.1B shape with random weights, from its F16 file to a file in 4 bits: minutes with calibration, and the most memory that the process held.",
+    rows: ({ numLayers, fileBytes, seconds, peakBytes }: QuantModelResult) => [
+      {
+        layers: numLayers,
+        "file, GB": fileBytes / 1e9,
+        minutes: seconds / 60,
+        "memory, GB": peakBytes / 1e9,
+      },
+    ],
   },
   {
     name: "perplexity",
