@@ -103,7 +103,7 @@ export class AdaptiveLength implements DraftLength {
 
   next(): number {
     if (this.#numPasses < plainPasses || this.#sincePlain >= plainEvery) return 0;
-    const first = Math.min(firstLength, this.#most);
+    const first = this.#firstLength;
     if (this.#draftTimes.isEmpty) return first;
     if (this.#isLost(0)) return 0;
     const best = (this.#best ??= this.#fastest());
@@ -121,7 +121,7 @@ export class AdaptiveLength implements DraftLength {
     if (length > 0 || this.#numPasses % plainPassesAlike === 0) this.#best = undefined;
     this.#sinceTry += 1;
     if (this.#numPasses === 1) return;
-    const hasCaughtUp = this.#sincePlain > 0;
+    const hasCaughtUp = this.#numMissed === 0;
     this.#numMissed = length === 0 ? Math.min(this.#numMissed + numTokens, mostMissed) : 0;
     this.#sincePlain = length === 0 ? 0 : this.#sincePlain + 1;
     if (length > 0) {
@@ -139,6 +139,10 @@ export class AdaptiveLength implements DraftLength {
     // After plain passes a draft reads what it has missed first.
     if (hasCaughtUp || this.#draftTimes.isEmpty) this.#draftTimes.add(draftMs / length);
     this.#gainedMs += numTokens * this.#plainMs - draftMs - Math.min(verifyMs, 2 * times.shortest);
+  }
+
+  get #firstLength(): number {
+    return Math.min(firstLength, this.#most);
   }
 
   get #plainMs(): number {
@@ -187,7 +191,7 @@ export class AdaptiveLength implements DraftLength {
     // What was refused long ago says little.
     this.#numAccepted /= 4;
     this.#numRefused /= 4;
-    return Math.min(firstLength, this.#most);
+    return this.#firstLength;
   }
 
   /** A longer one, and at the end of the range a shorter. */

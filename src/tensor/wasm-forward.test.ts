@@ -29,6 +29,13 @@ for (const [name, request] of variants) {
 }
 
 describe("the wasm forward pass", () => {
+  let module: WebAssembly.Module;
+
+  before(async () => {
+    const build = forwardBuild({ relaxed: false, shared: true });
+    module = await WebAssembly.compile(await kernelModule(build));
+  });
+
   it("gives the same bits on any number of threads, time after time", async () => {
     const [alone, together] = [await openWasmForward(), await openWasmForward({ threads: 3 })];
     try {
@@ -75,9 +82,6 @@ describe("the wasm forward pass", () => {
   });
 
   it("fails at once when a thread fails before the others wait for it", async () => {
-    const module = await WebAssembly.compile(
-      await kernelModule(forwardBuild({ relaxed: false, shared: true })),
-    );
     const startThread: StartThread = () =>
       Promise.resolve({
         post: ({ memory, control }) => {
@@ -94,8 +98,6 @@ describe("the wasm forward pass", () => {
   }).timeout(10_000);
 
   it("fails with the reason when a thread has died", async () => {
-    const build = { relaxed: false, shared: true };
-    const module = await WebAssembly.compile(await kernelModule(forwardBuild(build)));
     let fail: (reason: string) => void = () => undefined;
     const kernels = await startWasmForward({
       module,
